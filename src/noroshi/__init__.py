@@ -1,0 +1,2 @@
+"""noroshi: warn one another within a second, decide together, release only what may be released."""
+

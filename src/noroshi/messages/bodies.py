@@ -1,0 +1,187 @@
+"""The bodies of the message kinds. Angles are radians, lengths metres, times UTC nanoseconds.
+
+Every field here may be released to the whole audience of its message: what an audience may not have is never
+put into its edition. Fields that a newer version adds are kept in the signed bytes and ignored here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Ring = list[list[float]]
+"""A closed ring of [latitude_rad, longitude_rad] corners; the last corner repeats the first."""
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """What all bodies share: they are immutable, and unknown fields do not harm them."""
+
+
+class TrackBody(Body, frozen=True, kw_only=True):
+    """An increment of evidence: what one partner's own sensors measured in one interval, and nothing else.
+
+    track: alias of the originator's track for this audience; sequence: dense per track and audience, from 1.
+    Columns of equal length, one row per measurement: `site_m` is the sensor's ECEF position, `value` range m,
+    azimuth rad clockwise from true north, elevation rad, `sigma` their standard deviations, `clock_sigma_s` what
+    the time of the row may be off by.
+    """
+
+    track: bytes
+    sequence: int
+    from_ns: int
+    to_ns: int
+    sensing: Literal["radar", "infrared"]
+    source: str
+    time_ns: list[int]
+    site_m: list[list[float]]
+    value: list[list[float]]
+    sigma: list[list[float]]
+    clock_sigma_s: list[float]
+
+
+class EventBody(Body, frozen=True, kw_only=True):
+    """One real-world occurrence as one partner sees it, or how two partners' events relate.
+
+    step `opened` and `closed` speak of the envelope's own event; `same-as` and `not-same-as` of it and `other`,
+    another event's alias in the same audience, that `other_partner` opened.
+    """
+
+    step: Literal["opened", "same-as", "not-same-as", "closed"]
+    first_observed_ns: int
+    other: bytes = b""
+    other_partner: str = ""
+
+
+class PlaceRow(Body, frozen=True, kw_only=True):
+    """A populated place inside a warned area, with the probability of its being passed over or hit."""
+
+    name: str
+    latitude_rad: float
+    longitude_rad: float
+    people: int
+    probability: float
+    name_ja: str = ""
+    name_ko: str = ""
+
+
+class AreaRow(Body, frozen=True, kw_only=True):
+    """One region that is warned: by passing over it (`pass`) or by a fall inside it (`fall`).
+
+    probability: that it happens anywhere in the region; from_ns, to_ns: the time window at 95 %; people: living in
+    the warned places; places: the largest of them.
+    """
+
+    kind: Literal["pass", "fall"]
+    region: str
+    country: str
+    probability: float
+    from_ns: int
+    to_ns: int
+    people: int
+    places: list[PlaceRow]
+    region_ja: str = ""
+    region_ko: str = ""
+
+
+class FallRow(Body, frozen=True, kw_only=True):
+    """A predicted fall: mean point and time, covariance over east m, north m and time s (row by row, 9 numbers)."""
+
+    latitude_rad: float
+    longitude_rad: float
+    time_ns: int
+    covariance: list[float]
+    probability: float
+    rings: list[Ring]
+
+
+class WarningBody(Body, frozen=True, kw_only=True):
+    """A warning: which areas, how probable, when, how sure, and until when it stands.
+
+    number: rises with each update of one event's warning. basis: `single-source` until two independent kinds of
+    sensing agree, whatever anybody claims. reason says why it ended: `passed` only after an observation beyond.
+    """
+
+    number: int
+    state: Literal["issued", "updated", "ended"]
+    basis: Literal["single-source", "one-kind", "confirmed"]
+    sensings: list[str]
+    partners: list[str]
+    first_observed_ns: int
+    last_observed_ns: int
+    valid_until_ns: int
+    areas: list[AreaRow]
+    corridor: list[Ring]
+    fall: FallRow | None = None
+    reason: Literal["", "false", "superseded", "passed"] = ""
+
+
+class TextRow(Body, frozen=True, kw_only=True):
+    """The public words in one language (`en`, `ja`, `ko`), made from a template bound to the realm."""
+
+    language: str
+    headline: str
+    description: str
+    instruction: str
+
+
+class AlertBody(Body, frozen=True, kw_only=True):
+    """A standard alert to the public of one nation, originated by two posts of the authority that may decide it.
+
+    digest: SHA-256 of the draft that both approved; approvals: their signed messages, whole. references: the
+    identifiers of the earlier alerts that this one updates or cancels. recipients: the units it was sent to.
+    """
+
+    identifier: str
+    type: Literal["Alert", "Update", "Cancel"]
+    unit: str
+    sent_ns: int
+    expires_ns: int
+    template: str
+    texts: list[TextRow]
+    areas: list[AreaRow]
+    rings: list[Ring]
+    references: list[str]
+    recipients: list[str]
+    digest: bytes
+    approvals: list[bytes]
+    reason: Literal["", "false", "superseded", "passed"] = ""
+
+
+class AcknowledgementBody(Body, frozen=True, kw_only=True):
+    """A post says that it has read and understood the message `of`."""
+
+    of: bytes
+    unit: str
+
+
+class DecisionBody(Body, frozen=True, kw_only=True):
+    """One step of a decision: asked for, agreed to by one nation for itself, or recorded with its outcome.
+
+    case: the same in all steps. decision: an id of the catalogue. body: the consulting body, if any. subject:
+    digest of what is decided on, if it is a text. outcome: empty for a request.
+    """
+
+    case: bytes
+    decision: str
+    step: Literal["request", "concurrence", "ruling"]
+    unit: str
+    outcome: Literal["", "concur", "refuse", "decided", "refused"] = ""
+    body: str = ""
+    subject: bytes = b""
+    deadline_ns: int = 0
+
+
+class InjectBody(Body, frozen=True, kw_only=True):
+    """What exercise control tells a unit. Exists only in the realm of an exercise."""
+
+    inject: str
+    unit: str
+    text: str
+
+
+class RemarkBody(Body, frozen=True, kw_only=True):
+    """Free words of a post, shown in the timeline and acted on by nobody."""
+
+    unit: str
+    text: str

@@ -1,0 +1,204 @@
+"""The envelope, and the way from received bytes to a verified message.
+
+`Unverified` is bytes that somebody sent; `Message` is what came out of `verify`, and the core acts on nothing
+else. The received bytes are kept as they came: a relay passes on exactly them, with the fields it does not know.
+
+    outcome = verify(Unverified(raw), trust, now_ns)
+    if isinstance(outcome, Refused): ...
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+
+from noroshi.clock import NS_PER_S
+from noroshi.messages import canonical, labels
+from noroshi.messages.bodies import Body
+from noroshi.messages.kinds import KINDS, Kind
+from noroshi.messages.labels import Label
+from noroshi.messages.signing import ID_BYTES, SIGNATURE_BYTES, Scheme, key_id
+from noroshi.messages.trust import Certificate, TrustStore
+
+SCHEMA_VERSION = 1
+MESSAGE_DOMAIN = b"noroshi message 1\x00"
+
+MAX_AHEAD_NS = 2 * NS_PER_S
+"""How far ahead of our clock a signing time may lie: more is refused as future-dated, less is clock error."""
+
+_KNOWN = frozenset(
+    {"v", "realm", "origin", "node", "post", "unit", "id", "kind", "time_ns", "time_error_ns", "label",
+     "event", "refs", "expires_ns", "critical", "body"}
+)  # fmt: skip
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """The header of a message and its body's bytes.
+
+    v: schema version; realm: its trust root; origin: partner; node: where it entered the coalition; post: who spoke,
+    if a person did; unit: the speaker's unit in the structure; id, event, refs: 16-byte aliases that mean something
+    only inside the label's audience; time_ns and time_error_ns: the originator's clock and its claimed error;
+    critical: names of fields that a receiver must understand or refuse.
+    """
+
+    v: int
+    realm: str
+    origin: str
+    node: str
+    unit: str
+    id: bytes
+    kind: str
+    time_ns: int
+    time_error_ns: int
+    label: Label
+    body: msgspec.Raw
+    post: str = ""
+    event: bytes = b""
+    refs: tuple[bytes, ...] = ()
+    expires_ns: int = 0
+    critical: tuple[str, ...] = ()
+
+
+class Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What travels: the payload's bytes, the signing key's id, the signature."""
+
+    payload: bytes
+    key: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """Bytes that a party sent. Nothing in them is believed."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why bytes did not become a message: a word for the record, and a detail for our own operator only."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message whose signature, realm, label and form have been checked. Made by `verify` and `seal` only.
+
+    kind and body are None when this version does not know the kind: it is then kept and relayed, never acted on.
+    """
+
+    envelope: Envelope
+    kind: Kind | None
+    body: Body | None
+    signer: Certificate
+    raw: bytes
+
+    @property
+    def id(self) -> bytes:
+        """The 16-byte id; unique for ever together with the origin."""
+        return self.envelope.id
+
+    @property
+    def origin(self) -> str:
+        """The partner that signed."""
+        return self.envelope.origin
+
+
+_DECODERS = {name: msgspec.msgpack.Decoder(kind.body) for name, kind in KINDS.items()}
+_ENVELOPE = msgspec.msgpack.Decoder(Envelope)
+_SIGNED = msgspec.msgpack.Decoder(Signed)
+
+
+def signing_bytes(realm: str, payload: bytes) -> bytes:
+    """What is signed: a domain, the realm, the payload; so no signature of one realm fits another."""
+    name = realm.encode()
+    return MESSAGE_DOMAIN + len(name).to_bytes(2, "big") + name + payload
+
+
+def seal(envelope: Envelope, body: Body, signer: Certificate, scheme: Scheme, secret: bytes) -> Message:
+    """Signs a message of our own: `envelope.body` is replaced by the canonical bytes of `body`."""
+    whole = msgspec.structs.replace(envelope, body=msgspec.Raw(canonical.encode(body)))
+    payload = canonical.encode(whole)
+    signature = scheme.sign(secret, signing_bytes(envelope.realm, payload))
+    raw = canonical.encode(Signed(payload, key_id(signer.public), signature))
+    return Message(whole, KINDS.get(envelope.kind), body, signer, raw)
+
+
+def verify(received: Unverified, trust: TrustStore, now_ns: int) -> Message | Refused:
+    """The verified message, or why it is refused. Never raises on what a party sent.
+
+    Order: form, realm, key, signature, speaker, label, time, kind; the signature is checked before any field is
+    acted on. A message from the past is history, not refused here; one from the future is refused.
+    """
+    try:
+        signed = _SIGNED.decode(received.raw)
+        if canonical.encode(signed) != received.raw:
+            return Refused("not-canonical")
+        fields = canonical.decode(signed.payload)
+        envelope = _ENVELOPE.decode(signed.payload)
+    except (msgspec.MsgspecError, canonical.NotCanonicalError, UnicodeDecodeError, RecursionError) as error:
+        return Refused("malformed", str(error))
+    if envelope.v > SCHEMA_VERSION + 1 or envelope.v < 1:
+        return Refused("unknown-version", str(envelope.v))
+    if envelope.realm != trust.realm:
+        return Refused("foreign-realm", envelope.realm)
+    holder = trust.holder(signed.key, now_ns)
+    if isinstance(holder, str):
+        return Refused(holder)
+    data = signing_bytes(envelope.realm, signed.payload)
+    if len(signed.signature) != SIGNATURE_BYTES or not trust.scheme.verify(
+        holder.public, data, signed.signature
+    ):
+        return Refused("bad-signature")
+    reason = (
+        _speaker_defect(envelope, holder) or _form_defect(envelope, fields) or labels.defect(envelope.label)
+    )
+    if reason:
+        return Refused(reason)
+    if envelope.time_ns > now_ns + MAX_AHEAD_NS + envelope.time_error_ns:
+        return Refused("future-dated", f"{(envelope.time_ns - now_ns) / NS_PER_S:.3f} s ahead")
+    return _open(envelope, holder, received.raw)
+
+
+def digest(raw: bytes) -> bytes:
+    """SHA-256 of bytes, as used for body hashes and drafts."""
+    return hashlib.sha256(raw).digest()
+
+
+def _speaker_defect(envelope: Envelope, holder: Certificate) -> str:
+    if holder.partner != envelope.origin:
+        return "wrong-speaker"
+    kind = KINDS.get(envelope.kind)
+    if kind is not None and holder.role not in kind.speakers:
+        return "speaker-may-not"
+    if holder.role == "node":
+        return "" if holder.subject == envelope.node and not envelope.post else "wrong-speaker"
+    if holder.subject != envelope.post or (holder.unit and holder.unit != envelope.unit):
+        return "wrong-speaker"
+    return ""
+
+
+def _form_defect(envelope: Envelope, fields: dict[str, object]) -> str:
+    ids = (envelope.id, *envelope.refs, *((envelope.event,) if envelope.event else ()))
+    if any(len(one) != ID_BYTES for one in ids):
+        return "malformed-id"
+    if envelope.time_error_ns < 0 or envelope.time_ns < 0:
+        return "malformed-time"
+    if not _KNOWN.issuperset(envelope.critical):
+        return "unknown-critical-field"
+    return "" if isinstance(fields.get("body"), dict) else "malformed-body"
+
+
+def _open(envelope: Envelope, holder: Certificate, raw: bytes) -> Message | Refused:
+    kind = KINDS.get(envelope.kind)
+    if kind is None:
+        return Message(envelope, None, None, holder, raw)
+    try:
+        body = _DECODERS[envelope.kind].decode(bytes(envelope.body))
+    except msgspec.MsgspecError as error:
+        return Refused("malformed-body", str(error))
+    return Message(envelope, kind, body, holder, raw)
