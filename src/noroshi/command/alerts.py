@@ -1,0 +1,175 @@
+"""Public alerts: a draft that two posts approve, the alert that stands, and its end to the same recipients.
+
+One post originates, another approves; both sign the digest of the whole draft, so nobody can have approved other
+words or another area. One post retracts. A draft that nobody approves in time lapses; a wider one replaces it.
+
+    desk = AlertDesk(unit="jp-cabsec")
+    draft = desk.draft(event, body, now_ns, deadline_ns)
+    desk.sign(draft.digest, Approval("jp-cabsec.watch", "originate", raw, now_ns))      # '' or the reason why not
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+
+from noroshi.messages import Message, Refused, TrustStore, Unverified, verify
+from noroshi.messages.bodies import AlertBody, AreaRow, DecisionBody
+from noroshi.messages.canonical import encode
+
+ISSUE = "civil-alert-issue"
+CORRECT = "civil-alert-correct"
+CANCEL = "civil-alert-cancel"
+
+DraftState = Literal["drafted", "originated", "issued", "refused", "superseded", "expired"]
+DraftStep = Literal["originate", "approve", "refuse", "supersede", "expire"]
+
+DRAFT_TABLE: Mapping[tuple[DraftState, DraftStep], DraftState] = MappingProxyType(
+    {
+        ("drafted", "originate"): "originated",
+        ("drafted", "refuse"): "refused",
+        ("drafted", "supersede"): "superseded",
+        ("drafted", "expire"): "expired",
+        ("originated", "approve"): "issued",
+        ("originated", "refuse"): "refused",
+        ("originated", "supersede"): "superseded",
+        ("originated", "expire"): "expired",
+    }
+)
+"""The life of a draft; a step that is not here is refused. A cancellation is issued by its first signature."""
+
+PERSONS = {"Alert": 2, "Update": 2, "Cancel": 1}
+"""How many different posts must sign: two to tell the public something new, one to take it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One post's signature under a draft's digest: its whole signed message."""
+
+    post: str
+    step: Literal["originate", "approve", "refuse"]
+    raw: bytes
+    time_ns: int
+
+
+@dataclass(slots=True)
+class Draft:
+    """An alert on its way: what it will say, who has signed, until when it may be approved."""
+
+    event: bytes
+    body: AlertBody
+    digest: bytes
+    deadline_ns: int
+    state: DraftState = "drafted"
+    approvals: list[Approval] = field(default_factory=list)
+
+
+def digest_of(body: AlertBody) -> bytes:
+    """What the posts sign: SHA-256 of the alert without its sending time, signatures and digest."""
+    return sha256(encode(msgspec.structs.replace(body, sent_ns=0, approvals=[], digest=b""))).digest()
+
+
+class AlertDesk:
+    """The drafts and standing alerts of one authority's unit."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self._drafts: dict[bytes, Draft] = {}
+        self._standing: dict[bytes, list[AlertBody]] = {}
+
+    def draft(self, event: bytes, body: AlertBody, deadline_ns: int) -> tuple[Draft, tuple[Draft, ...]]:
+        """A new draft for an event, and the unfinished ones of that event which it replaces."""
+        replaced = tuple(one for one in self._drafts.values() if one.event == event and _open(one))
+        for one in replaced:
+            one.state = "superseded"
+        digest = digest_of(body)
+        made = self._drafts[digest] = Draft(
+            event, msgspec.structs.replace(body, digest=digest), digest, deadline_ns
+        )
+        return made, replaced
+
+    def find(self, digest: bytes) -> Draft | None:
+        """The draft with this digest."""
+        return self._drafts.get(digest)
+
+    def pending(self, event: bytes) -> Draft | None:
+        """The unfinished draft of an event, if there is one."""
+        return next((one for one in self._drafts.values() if one.event == event and _open(one)), None)
+
+    def standing(self, event: bytes) -> tuple[AlertBody, ...]:
+        """The alerts issued for an event, oldest first; the last one a `Cancel` once it has ended."""
+        return tuple(self._standing.get(event, ()))
+
+    def sign(self, digest: bytes, approval: Approval) -> str:
+        """Takes a post's signature; an empty text, or the reason why it does not count."""
+        draft = self._drafts.get(digest)
+        if draft is None:
+            return "unknown-draft"
+        if approval.time_ns > draft.deadline_ns:
+            return "draft-expired"
+        single = PERSONS[draft.body.type] == 1
+        step: DraftStep = approval.step
+        if single and step == "originate" and draft.state == "drafted":
+            draft.state = "issued"
+        else:
+            if (draft.state, step) not in DRAFT_TABLE:
+                return f"draft-is-{draft.state}"
+            if any(one.post == approval.post for one in draft.approvals):
+                return "second-person-needed"
+            draft.state = DRAFT_TABLE[draft.state, step]
+        draft.approvals.append(approval)
+        return ""
+
+    def issue(self, draft: Draft, now_ns: int) -> AlertBody:
+        """The alert of an approved draft; it stands from now on."""
+        approvals = [one.raw for one in draft.approvals]
+        body = msgspec.structs.replace(draft.body, sent_ns=now_ns, approvals=approvals)
+        self._standing.setdefault(draft.event, []).append(body)
+        return body
+
+    def expire(self, digest: bytes, now_ns: int) -> bool:
+        """Lets a draft lapse that is past its deadline; whether it did."""
+        draft = self._drafts.get(digest)
+        if draft is None or not _open(draft) or now_ns < draft.deadline_ns:
+            return False
+        draft.state = "expired"
+        return True
+
+
+def approval_defect(body: AlertBody, trust: TrustStore, now_ns: int) -> str:
+    """Why an alert's signatures do not carry it, or an empty text. Anybody who holds the certificates can ask."""
+    if digest_of(body) != body.digest:
+        return "digest-differs"
+    posts: set[str] = set()
+    for raw in body.approvals:
+        outcome = verify(Unverified(raw), trust, now_ns)
+        if isinstance(outcome, Refused):
+            return f"approval-{outcome.reason}"
+        if not _approves(outcome, body):
+            return "approval-of-something-else"
+        posts.add(outcome.envelope.post)
+    return "" if len(posts) >= PERSONS[body.type] else "second-person-needed"
+
+
+def _approves(message: Message, body: AlertBody) -> bool:
+    content = message.body
+    return (
+        isinstance(content, DecisionBody)
+        and content.subject == body.digest
+        and content.unit == body.unit == message.signer.unit
+        and content.outcome != "refuse"
+    )
+
+
+def _open(draft: Draft) -> bool:
+    return draft.state in ("drafted", "originated")
+
+
+def regions(areas: Iterable[AreaRow]) -> frozenset[tuple[str, str]]:
+    """The (country, region) pairs that an alert's areas name."""
+    return frozenset((area.country, area.region) for area in areas)

@@ -1,0 +1,102 @@
+"""Consultations and other decisions: asked for, agreed to by each nation for itself, recorded with their outcome.
+
+There is no common commander: a case is `decided` when every needed nation has concurred for itself, `refused` as
+soon as one refuses or when the deadline passes with somebody silent. The unit that convenes records the outcome;
+it decides for nobody.
+
+    case = opened(...)
+    case = apply(case, Concurrence("KOR", "kr-mnd", "kr-mnd.duty", "concur", now_ns))
+    case.state                               # 'open', 'decided' or 'refused'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+State = Literal["open", "decided", "refused"]
+Step = Literal["concur", "refuse", "deadline"]
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrence:
+    """One nation's answer, for itself: which unit and post gave it, and when."""
+
+    partner: str
+    unit: str
+    post: str
+    outcome: Literal["concur", "refuse"]
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One decision in progress. needed: the partners that must answer; body: the unit that convenes."""
+
+    id: bytes
+    decision: str
+    body: str
+    requested_by: str
+    requested_ns: int
+    deadline_ns: int
+    needed: frozenset[str]
+    audience: frozenset[str]
+    event: bytes = b""
+    state: State = "open"
+    closed_ns: int = 0
+    recorded: bool = False
+    answers: tuple[Concurrence, ...] = field(default=())
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Partners that have not answered."""
+        return self.needed - {answer.partner for answer in self.answers}
+
+
+TABLE: Mapping[tuple[State, Step], str] = MappingProxyType(
+    {
+        ("open", "concur"): "decided when nobody is missing, else open",
+        ("open", "refuse"): "refused",
+        ("open", "deadline"): "refused",
+        ("decided", "deadline"): "decided",
+        ("refused", "deadline"): "refused",
+    }
+)
+"""All steps that change or keep a case; what is not here is refused. The manual's diagram is made from it."""
+
+
+def answer_defect(case: Case, answer: Concurrence) -> str:
+    """Why an answer does not count, or an empty text."""
+    if case.state != "open":
+        return "case-closed"
+    if answer.partner not in case.needed:
+        return "not-asked"
+    if answer.partner not in case.missing:
+        return "already-answered"
+    return "late" if answer.time_ns > case.deadline_ns else ""
+
+
+def apply(case: Case, answer: Concurrence) -> Case:
+    """The case after one nation's answer. Answers that `answer_defect` names leave it as it is."""
+    if answer_defect(case, answer):
+        return case
+    after = replace(case, answers=(*case.answers, answer))
+    if answer.outcome == "refuse":
+        return replace(after, state="refused", closed_ns=answer.time_ns)
+    if not after.missing:
+        return replace(after, state="decided", closed_ns=answer.time_ns)
+    return after
+
+
+def expire(case: Case, now_ns: int) -> Case:
+    """The case at `now_ns`: refused when it is still open at its deadline."""
+    if case.state == "open" and now_ns >= case.deadline_ns:
+        return replace(case, state="refused", closed_ns=now_ns)
+    return case
+
+
+def close(case: Case, outcome: Literal["decided", "refused"], now_ns: int) -> Case:
+    """The case as the convening unit recorded it."""
+    return replace(case, state=outcome, closed_ns=case.closed_ns or now_ns, recorded=True)

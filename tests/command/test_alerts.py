@@ -1,0 +1,153 @@
+"""Two persons originate a public alert, over one digest; one takes it back."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from noroshi.command.alerts import AlertDesk, Approval, Draft, approval_defect, digest_of
+from noroshi.command.posts import Seat, answer
+from noroshi.messages.bodies import AlertBody, TextRow
+from tests.messages.conftest import Party, make_party
+
+EVENT = b"e" * 8
+
+
+def body(type_: str = "Alert", words: str = "EXERCISE: shelter") -> AlertBody:
+    return AlertBody(
+        identifier="JPN-1",
+        type=type_,  # type: ignore[arg-type]  # the words of CAP
+        unit="jp-cabsec",
+        sent_ns=0,
+        expires_ns=10**12,
+        template="pass",
+        texts=[TextRow(language="en", headline=words, description="", instruction="")],
+        areas=[],
+        rings=[],
+        references=[],
+        recipients=["jp-fdma"],
+        digest=b"",
+        approvals=[],
+    )
+
+
+def step(post: str, name: str, time_ns: int = 1) -> Approval:
+    return Approval(post, name, b"raw " + post.encode(), time_ns)  # type: ignore[arg-type]  # the three steps
+
+
+def drafted(type_: str = "Alert") -> tuple[AlertDesk, Draft]:
+    desk = AlertDesk("jp-cabsec")
+    draft, replaced = desk.draft(EVENT, body(type_), deadline_ns=100)
+    assert replaced == ()
+    return desk, draft
+
+
+def test_two_posts_issue_an_alert() -> None:
+    desk, draft = drafted()
+    assert desk.sign(draft.digest, step("watch", "originate")) == ""
+    assert draft.state == "originated"
+    assert desk.sign(draft.digest, step("approver", "approve")) == ""
+    assert draft.state == "issued"
+    issued = desk.issue(draft, 50)
+    assert issued.approvals == [b"raw watch", b"raw approver"]
+    assert desk.standing(EVENT) == (issued,)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([step("watch", "originate"), step("watch", "approve")], "second-person-needed"),
+        ([step("approver", "approve")], "draft-is-drafted"),
+        ([step("watch", "originate"), step("other", "originate")], "draft-is-originated"),
+        ([step("watch", "refuse"), step("approver", "approve")], "draft-is-refused"),
+        ([step("watch", "originate", 101)], "draft-expired"),
+    ],
+)
+def test_what_one_person_or_a_late_one_cannot_do(steps: list[Approval], expected: str) -> None:
+    desk, draft = drafted()
+    reasons = [desk.sign(draft.digest, one) for one in steps]
+    assert reasons[-1] == expected
+    assert draft.state != "issued"
+
+
+def test_one_person_takes_it_back() -> None:
+    desk, draft = drafted("Cancel")
+    assert desk.sign(draft.digest, step("watch", "originate")) == ""
+    assert draft.state == "issued"
+
+
+def test_a_wider_draft_replaces_the_unfinished_one() -> None:
+    desk, first = drafted()
+    second, replaced = desk.draft(EVENT, body(words="EXERCISE: wider"), deadline_ns=200)
+    assert replaced == (first,)
+    assert desk.sign(first.digest, step("watch", "originate")) == "draft-is-superseded"
+    assert desk.pending(EVENT) is second
+    assert desk.sign(b"x" * 32, step("watch", "originate")) == "unknown-draft"
+
+
+def test_a_draft_lapses() -> None:
+    desk, draft = drafted()
+    assert not desk.expire(draft.digest, 99)
+    assert desk.expire(draft.digest, 100)
+    assert desk.pending(EVENT) is None
+
+
+def signed(party: Party, post: str, digest: bytes, step_name: str) -> bytes:
+    seat = Seat(party.certificates[post], "jpn", party.scheme, party.secrets[post], b"k" * 32)
+    fields = {
+        "task": f"{step_name}:{digest.hex()}",
+        "kind": "decision",
+        "audience": ["JPN"],
+        "event": "",
+        "case": digest[:16].hex(),
+        "decision": "civil-alert-issue",
+        "step": step_name,
+        "subject": digest.hex(),
+        "deadline_ns": 0,
+    }
+    return answer(fields, "", seat, 5)
+
+
+def test_anybody_can_check_the_signatures_under_an_alert() -> None:
+    party = make_party()
+    digest = digest_of(body())
+    watch = signed(party, "jp-cabsec.watch", digest, "request")
+    stranger = signed(party, "jp-pm.duty", digest, "ruling")
+    whole = msgspec.structs.replace(body(), digest=digest, sent_ns=9)
+    assert (
+        approval_defect(msgspec.structs.replace(whole, approvals=[watch]), party.trust, 9)
+        == "second-person-needed"
+    )
+    both = msgspec.structs.replace(whole, approvals=[watch, watch])
+    assert approval_defect(both, party.trust, 9) == "second-person-needed"
+    mixed = msgspec.structs.replace(whole, approvals=[watch, stranger])
+    assert approval_defect(mixed, party.trust, 9) == "approval-of-something-else"
+    changed = msgspec.structs.replace(whole, recipients=["jp-muni"], approvals=[watch])
+    assert approval_defect(changed, party.trust, 9) == "digest-differs"
+    forged = msgspec.structs.replace(whole, approvals=[watch[:-1] + bytes([watch[-1] ^ 1])])
+    assert approval_defect(forged, party.trust, 9) == "approval-bad-signature"
+    cancel = body("Cancel")
+    digest = digest_of(cancel)
+    one = msgspec.structs.replace(
+        cancel, digest=digest, approvals=[signed(party, "jp-cabsec.watch", digest, "ruling")]
+    )
+    assert approval_defect(one, party.trust, 9) == ""
+
+
+def test_an_answer_given_twice_is_the_same_message() -> None:
+    from noroshi.messages import Message, Unverified, verify
+
+    party = make_party()
+    seat = Seat(party.certificates["jp-pm.duty"], "jpn", party.scheme, party.secrets["jp-pm.duty"], b"k" * 32)
+    fields = {
+        "task": "t",
+        "kind": "acknowledgement",
+        "audience": ["JPN", "USA"],
+        "event": "",
+        "of": "aa" * 16,
+    }
+    first, second = (verify(Unverified(answer(fields, "", seat, at)), party.trust, 99) for at in (5, 7))
+    assert isinstance(first, Message)
+    assert isinstance(second, Message)
+    assert first.id == second.id
+    assert repr(seat) == "Seat(jp-pm.duty)"
