@@ -1,0 +1,116 @@
+# What there is to do: `make help`. Paths are relative, so the folder's name may hold spaces.
+# Each step leaves a stamp or its product; a second `make setup` does nothing.
+
+PYTHON ?= python3
+ARGS ?=
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PAGE := src/noroshi/service/static/index.html
+PLACES := src/noroshi/geo/data/places.bin
+PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
+KERNELS := $(wildcard src/noroshi/tracking/*.py)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-dev places web warm run test bench soak docs reference lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo '  ARGS="--seed 7" goes on to noroshi; PYTHON=python3.12 chooses the interpreter'
+
+setup: ## .venv with the product, the place table, the page, compiled kernels
+	@$(MAKE) -s --no-print-directory -j2 $(STAMPS)/warm $(PLACES) $(PAGE)
+
+setup-dev: setup $(STAMPS)/dev
+
+places: $(PLACES) ## the table of populated places
+
+web: $(PAGE) ## the page
+
+warm: $(STAMPS)/warm ## the compiled kernels of the tracker
+
+run: setup ## the flight of 2022-10-04 through three nations' nodes, live on a map
+	@$(BIN)/noroshi demo $(ARGS)
+
+test: setup-dev ## style, types, the page's own tests, all tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	cd web && npm test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: setup-dev ## every benchmark beside its peer (ARGS="tracking --quick")
+	@$(BIN)/noroshi bench $(ARGS)
+
+soak: setup-dev ## the long seeded runs
+	$(BIN)/python -m pytest -m soak --timeout=0 $(PYTEST_ARGS)
+
+docs: $(STAMPS)/dev ## the manual, in build/docs
+	@$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	@echo 'The manual is at build/docs/index.html'
+
+reference: $(STAMPS)/dev ## docs/manual/reference.md again, from the packages
+	@$(BIN)/python tools/build_reference.py
+
+lock: $(STAMPS)/dev ## the three requirements*.lock again, from pyproject.toml
+	@$(BIN)/python tools/lock.py
+
+clean: ## away with all that was made
+	rm -rf $(VENV) build dist web/node_modules src/noroshi/service/static $(PLACES)
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo 'noroshi needs Python 3.11 or newer, and "$(PYTHON)" is not that.' \
+	       'Name one that is: make setup PYTHON=python3.12' >&2; exit 1; }
+	@echo 'setup: virtual environment in $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/packages: requirements-build.lock $(STAMPS)/venv
+	@echo 'setup: Python packages (about 350 MB to fetch the first time)'
+	@$(BIN)/python -m pip install -qq --progress-bar off --require-hashes -r requirements-build.lock
+	@touch $@
+
+# No build isolation: the build tools are in the lock, with their hashes, like all else.
+$(STAMPS)/product: pyproject.toml $(STAMPS)/packages
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/dev: requirements-dev.lock $(STAMPS)/product
+	@echo 'setup: tools for development'
+	@$(BIN)/python -m pip install -qq --progress-bar off --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(STAMPS)/warm: $(KERNELS) $(STAMPS)/product
+	@echo 'setup: compiling the kernels of the tracker'
+	@$(BIN)/python -c 'from noroshi.tracking import warm; warm()'
+	@touch $@
+
+$(PLACES): $(wildcard tools/*place* tools/*.tsv) $(STAMPS)/product
+	@echo 'setup: table of populated places'
+	@mkdir -p src/noroshi/geo/data
+	@$(BIN)/python tools/build_places.py $@
+	@touch $@
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	@command -v npm >/dev/null 2>&1 && command -v node >/dev/null 2>&1 || { \
+	  echo 'The page is built with Node 20 or newer and npm, which are not here. Install them' \
+	       '(Debian, Ubuntu: apt-get install nodejs npm) and run make again.' >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node, 10) >= 20 ? 0 : 1)' || { \
+	  echo "The page needs Node 20 or newer to build; this is $$(node --version)." >&2; exit 1; }
+	@echo 'setup: packages of the page'
+	@cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE): web/node_modules/.package-lock.json $(PAGE_SOURCES)
+	@echo 'setup: building the page'
+	@cd web && npm run --silent build
+	@touch $@
