@@ -1,0 +1,56 @@
+"""Increments: exact round trip, and columns that no `to_columns` made."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from noroshi.tracking import MeasurementError, from_columns, no_measurements, to_columns
+from tests.tracking.scenes import rows
+
+
+def columns() -> dict[str, Any]:
+    return to_columns(rows()[:5])
+
+
+def test_rows_come_back_to_the_last_bit() -> None:
+    assert from_columns(columns()) == rows()[:5]
+    assert from_columns(json.loads(json.dumps(columns()))) == rows()[:5]
+    assert from_columns(SimpleNamespace(sensing="radar", **columns())) == rows()[:5]
+    assert from_columns(to_columns(no_measurements())) == no_measurements()
+
+
+def test_columns_are_plain_numbers() -> None:
+    made = columns()
+    assert type(made["time_ns"][0]) is int
+    assert type(made["value"][0][0]) is float
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("time_ns", [1, 2], "length"),
+        ("time_ns", [1.0, 2.0, 3.0, 4.0, 5.0], "whole number"),
+        ("time_ns", [1, 2, 3, 4, 2**70], "fit together"),
+        ("value", [[1.0, 2.0]] * 5, "rows of three"),
+        ("value", [[1.0, 2.0, "x"]] * 5, "rows of three"),
+        ("value", [[float("nan"), 0.0, 0.0]] * 5, "range_m"),
+        ("clock_sigma_s", [None] * 5, "clock_sigma_s"),
+        ("sensing", "infrared", "infrared"),
+    ],
+)
+def test_other_columns_are_refused(name: str, value: object, says: str) -> None:
+    with pytest.raises(MeasurementError, match=says):
+        from_columns({**columns(), name: value})
+
+
+def test_missing_and_endless_columns_are_refused() -> None:
+    made = columns()
+    del made["sigma"]
+    with pytest.raises(MeasurementError, match="sigma"):
+        from_columns(made)
+    with pytest.raises(MeasurementError, match="at most"):
+        from_columns({name: column * 3000 for name, column in columns().items()})

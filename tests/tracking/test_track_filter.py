@@ -1,0 +1,103 @@
+"""One track and its rows: the estimate depends on the set of rows alone."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from noroshi.tracking import TrackError, TrackFilter, estimate, predict
+from noroshi.tracking.measurements import radar_measurements
+from tests.tracking.scenes import rows
+
+COUNT = 70
+
+
+def in_order() -> TrackFilter:
+    track = TrackFilter()
+    for k in range(COUNT):
+        assert track.add(rows()[k : k + 1]) == 1
+    return track
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.permutations(range(COUNT)), st.lists(st.integers(1, 9), min_size=1), st.booleans())
+def test_any_order_and_any_batches_give_the_same_bits(
+    order: list[int], sizes: list[int], repeat: bool
+) -> None:
+    track, at, turn = TrackFilter(), 0, 0
+    while at < COUNT:
+        size = sizes[turn % len(sizes)]
+        batch = rows()[order[at : at + size]]
+        track.add(batch)
+        if repeat:
+            assert track.add(batch) == 0
+        at, turn = at + size, turn + 1
+    assert track.tracks == estimate(rows()[:COUNT])
+    assert track.measurements == rows()[:COUNT]
+
+
+def test_row_by_row_equals_all_at_once() -> None:
+    assert in_order().tracks == estimate(rows()[:COUNT])
+
+
+def test_a_row_older_than_all_begins_the_track_anew() -> None:
+    track = TrackFilter()
+    track.add(rows()[1:40])
+    assert track.add(rows()[:1]) == 1
+    assert track.tracks == estimate(rows()[:40])
+    assert track.first_observed_ns == rows().time_ns[0]
+    assert track.last_observed_ns == rows().time_ns[39]
+
+
+def test_rows_at_the_same_time_are_taken_in_one_order() -> None:
+    base = rows()[:6]
+    twins = radar_measurements(base.time_ns, base.site_m, base.value + [30.0, 0.0, 0.0], base.sigma)
+    a, b = TrackFilter(), TrackFilter()
+    a.add(base)
+    a.add(twins)
+    b.add(twins)
+    b.add(base)
+    assert a.tracks == b.tracks
+    assert len(a) == 12
+
+
+def test_it_grows_past_its_first_room() -> None:
+    track, late = TrackFilter(), rows("a2700", 120.0)
+    order = np.argsort(np.arange(len(late)) + 12 * np.sin(np.arange(len(late))))
+    for k in order:
+        track.add(late[[int(k)]])
+    assert len(track) == len(late) > 300
+    assert track.tracks == estimate(late)
+
+
+def test_the_past_is_told_from_the_rows_up_to_then() -> None:
+    track = in_order()
+    for count in (1, 15, 16, 17, 33, COUNT):
+        when = int(rows().time_ns[count - 1]) + 1000
+        assert track.at(when) == predict(estimate(rows()[:count]), when)
+    assert track.tracks == estimate(rows()[:COUNT])
+    with pytest.raises(TrackError, match="before its first"):
+        track.at(int(rows().time_ns[0]) - 1)
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    track = in_order()
+    twin = copy.deepcopy(track)
+    twin.add(rows()[COUNT : COUNT + 30])
+    assert track.tracks == estimate(rows()[:COUNT])
+    assert twin.tracks == estimate(rows()[: COUNT + 30])
+
+
+def test_without_rows_there_is_no_estimate() -> None:
+    track = TrackFilter()
+    assert track.add(rows()[:0]) == 0
+    for ask in (lambda: track.tracks, lambda: track.at(5), lambda: track.first_observed_ns):
+        with pytest.raises(TrackError, match="no measurement"):
+            ask()
+    with pytest.raises(TrackError):
+        estimate(rows()[:0])
