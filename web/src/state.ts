@@ -1,0 +1,285 @@
+/**
+ * What the page knows: a view of the staff stream, built by `apply` and by nothing else.
+ *
+ * Rows come in the order of their numbers; a number that is not above the last one is a repeat and changes nothing.
+ * Panels only read. The state is changed in place, and `revision` rises with every change.
+ */
+import type {
+  Alert,
+  AlertReach,
+  DecisionStatus,
+  EventRow,
+  Frame,
+  Hello,
+  Link,
+  Picture,
+  Refusal,
+  Row,
+  Task,
+  Warning,
+} from "./protocol";
+import { isRowFrame } from "./protocol";
+import type { ClockReading } from "./time";
+
+export type Topic = "picture" | "warning" | "alert" | "people" | "links" | "words";
+
+export const TOPICS: readonly Topic[] = ["picture", "warning", "alert", "people", "links", "words"];
+
+const TOPIC_OF: Record<Row["type"], Topic> = {
+  picture: "picture",
+  event: "picture",
+  warning: "warning",
+  alert: "alert",
+  "alert-reach": "alert",
+  acknowledgement: "alert",
+  decision: "people",
+  "decision-status": "people",
+  task: "people",
+  link: "links",
+  refusal: "links",
+  inject: "words",
+  remark: "words",
+};
+
+export interface TimelineEntry {
+  number: number;
+  timeMs: number;
+  says: string;
+  topic: Topic;
+  type: string;
+}
+
+export type Lane = "observed" | "warning" | "alert" | "acknowledged" | "decision";
+
+/** One thing that did happen, as a mark of the strip. Predictions are never marks of this kind. */
+export interface Mark {
+  lane: Lane;
+  timeMs: number;
+  says: string;
+  ends: boolean;
+}
+
+export interface State {
+  revision: number;
+  hello: Hello | null;
+  clock: ClockReading | null;
+  /** Number of the last row applied: where a new connection resumes. */
+  last: number;
+  /** Why the node said good-bye; null while the exercise runs. */
+  bye: string | null;
+  /** What the node says is wrong with itself; empty while nothing is. */
+  trouble: string;
+  pictures: Map<string, Picture>;
+  events: EventRow[];
+  /** Newest warning per partner and event. */
+  warnings: Map<string, Warning>;
+  alerts: Map<string, Alert>;
+  reach: Map<string, AlertReach>;
+  decisions: Map<string, DecisionStatus>;
+  tasks: Map<string, Task>;
+  links: Map<string, Link>;
+  refusals: Refusal[];
+  timeline: TimelineEntry[];
+  marks: Mark[];
+  /** Rows that this page could not read. They are counted and shown, never guessed at. */
+  unreadable: number;
+}
+
+/** Old entries beyond this leave the page (not the node's record); a live exercise makes a few hundred an hour. */
+export const MAX_TIMELINE_ENTRIES = 5_000;
+const MAX_REFUSALS = 200;
+const MAX_MARKS = 2_000;
+const MAX_TRAIL_POINTS = 2_000;
+
+export function emptyState(): State {
+  return {
+    revision: 0,
+    hello: null,
+    clock: null,
+    last: 0,
+    bye: null,
+    trouble: "",
+    pictures: new Map(),
+    events: [],
+    warnings: new Map(),
+    alerts: new Map(),
+    reach: new Map(),
+    decisions: new Map(),
+    tasks: new Map(),
+    links: new Map(),
+    refusals: [],
+    timeline: [],
+    marks: [],
+    unreadable: 0,
+  };
+}
+
+/** True when `hello` speaks of another record than the one this state was built from: the page must begin anew. */
+export function isOtherRecord(state: State, hello: Hello): boolean {
+  const known = state.hello;
+  if (hello.after !== undefined && hello.after < state.last) return true;
+  return known !== null && (known.realm !== hello.realm || known.node !== hello.node || known.start_ms !== hello.start_ms);
+}
+
+/**
+ * Brings one frame into the state; `mono` is the browser's steady time. Returns the row when it was new, else null.
+ */
+export function apply(state: State, frame: Frame, mono: number): Row | null {
+  if (isRowFrame(frame)) {
+    if (frame.n <= state.last) return null;
+    state.last = frame.n;
+    state.revision += 1;
+    if (!(frame.row.type in TOPIC_OF)) {
+      addToTimeline(state, frame.n, frame.row, "words");
+      return null;
+    }
+    try {
+      applyRow(state, frame.row);
+    } catch {
+      state.unreadable += 1;
+      return null;
+    }
+    addToTimeline(state, frame.n, frame.row, TOPIC_OF[frame.row.type]);
+    return frame.row;
+  }
+  state.revision += 1;
+  if (frame.type === "hello") {
+    if (isOtherRecord(state, frame)) Object.assign(state, emptyState(), { revision: state.revision });
+    state.hello = frame;
+    state.bye = null;
+    state.clock = { nowMs: frame.now_ms, speed: frame.speed, heardAt: mono, stopped: false };
+  } else if (frame.type === "clock") {
+    state.clock = { nowMs: frame.now_ms, speed: frame.speed, heardAt: mono, stopped: false };
+    state.trouble = frame.trouble ?? "";
+  } else {
+    state.bye = frame.reason;
+    if (state.clock) state.clock = { ...state.clock, stopped: true };
+  }
+  return null;
+}
+
+function addToTimeline(state: State, number: number, row: Row, topic: Topic): void {
+  if (!row.says) return;
+  state.timeline.push({ number, timeMs: row.time_ms, says: row.says, topic, type: row.type });
+  if (state.timeline.length > MAX_TIMELINE_ENTRIES) state.timeline.shift();
+}
+
+function mark(state: State, lane: Lane, timeMs: number, says: string, ends = false): void {
+  state.marks.push({ lane, timeMs, says, ends });
+  if (state.marks.length > MAX_MARKS) state.marks.shift();
+}
+
+function applyRow(state: State, row: Row): void {
+  switch (row.type) {
+    case "picture":
+      if (!state.pictures.has(row.event)) mark(state, "observed", row.first_observed_ms, row.title);
+      state.pictures.set(row.event, { ...row, trail: joined(state.pictures.get(row.event)?.trail ?? [], row.trail) });
+      return;
+    case "event":
+      state.events.push(row);
+      if (row.step === "closed") closePicture(state, row.event);
+      return;
+    case "warning":
+      return applyWarning(state, row);
+    case "alert":
+      state.alerts.set(row.id, row);
+      mark(state, "alert", row.sent_ms, row.says || row.identifier, row.alert_type === "Cancel");
+      return;
+    case "alert-reach":
+      state.reach.set(row.id, row);
+      return;
+    case "acknowledgement":
+      mark(state, "acknowledged", row.time_ms, row.says || row.unit);
+      return;
+    case "decision":
+      mark(state, "decision", row.time_ms, row.says || row.title, row.step === "ruling");
+      return;
+    case "decision-status":
+      state.decisions.set(row.case, row);
+      return;
+    case "task":
+      state.tasks.set(row.task, row);
+      return;
+    case "link":
+      state.links.set(row.partner, row);
+      return;
+    case "refusal":
+      state.refusals.push(row);
+      if (state.refusals.length > MAX_REFUSALS) state.refusals.shift();
+      return;
+    case "inject":
+    case "remark":
+      return;
+  }
+}
+
+/** The observed trail that the page has seen so far: rows carry only its newest part. */
+function joined(known: Picture["trail"], newer: Picture["trail"]): Picture["trail"] {
+  const from = newer[0]?.[2];
+  if (from === undefined) return known;
+  const older = known.filter((point) => point[2] < from);
+  return [...older.slice(-MAX_TRAIL_POINTS), ...newer];
+}
+
+function closePicture(state: State, event: string): void {
+  const picture = state.pictures.get(event);
+  if (picture) state.pictures.set(event, { ...picture, state: "ended" });
+}
+
+function applyWarning(state: State, row: Warning): void {
+  const key = `${row.partner}:${row.event}`;
+  const known = state.warnings.get(key);
+  if (known && known.number > row.number) return;
+  state.warnings.set(key, row);
+  if (row.state !== "updated") mark(state, "warning", row.time_ms, row.says || row.state, row.state === "ended");
+}
+
+/** Warnings that stand, own partner's first, then the newest. */
+export function openWarnings(state: State): Warning[] {
+  const own = state.hello?.partner;
+  return [...state.warnings.values()]
+    .filter((w) => w.state !== "ended")
+    .sort((a, b) => Number(b.partner === own) - Number(a.partner === own) || b.time_ms - a.time_ms);
+}
+
+export function endedWarnings(state: State): Warning[] {
+  return [...state.warnings.values()].filter((w) => w.state === "ended").sort((a, b) => b.time_ms - a.time_ms);
+}
+
+/** Alerts with the newest first; `replaced` holds the identifiers that a later alert updates or cancels. */
+export function alertsNewestFirst(state: State): { alerts: Alert[]; replaced: Set<string> } {
+  const alerts = [...state.alerts.values()].sort((a, b) => b.sent_ms - a.sent_ms);
+  return { alerts, replaced: new Set(alerts.flatMap((a) => a.references)) };
+}
+
+/** Whose evidence the pictures are made from, who gives nothing, and which kinds of sensing there are. */
+export interface Evidence {
+  from: string[];
+  nothingFrom: string[];
+  sensings: string[];
+  lastObservedMs: number | null;
+}
+
+export function evidence(state: State): Evidence {
+  const pictures = [...state.pictures.values()].filter((p) => p.state !== "ended");
+  const used = pictures.length > 0 ? pictures : [...state.pictures.values()];
+  const from = [...new Set(used.flatMap((p) => p.partners))].sort();
+  const partners = (state.hello?.partners ?? []).map((p) => p.partner);
+  return {
+    from,
+    nothingFrom: used.length === 0 ? [] : partners.filter((p) => !from.includes(p)),
+    sensings: [...new Set(used.flatMap((p) => p.sensings))].sort(),
+    lastObservedMs: used.length === 0 ? null : Math.max(...used.map((p) => p.last_observed_ms)),
+  };
+}
+
+/** Which partners' events are said to be the same occurrence; what was said last of a pair counts, whoever said it. */
+export function sameEvents(state: State): { one: string; other: string; same: boolean }[] {
+  const pairs = new Map<string, { one: string; other: string; same: boolean }>();
+  for (const { step, partner, other_partner } of state.events) {
+    if (step !== "same-as" && step !== "not-same-as") continue;
+    const [one, other] = [partner, other_partner].sort() as [string, string];
+    pairs.set(`${one}:${other}`, { one, other, same: step === "same-as" });
+  }
+  return [...pairs.values()];
+}
