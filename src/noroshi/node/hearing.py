@@ -1,0 +1,100 @@
+"""What a node does with messages that inform it: shows them, notes who acknowledged, asks its posts to."""
+
+from __future__ import annotations
+
+from noroshi.command.alerts import approval_defect
+from noroshi.messages import Message
+from noroshi.messages.bodies import (
+    AcknowledgementBody,
+    AlertBody,
+    EventBody,
+    InjectBody,
+    RemarkBody,
+    WarningBody,
+)
+from noroshi.node import alerting, rows, tasks
+from noroshi.node.work import Work
+
+
+def event(work: Work, message: Message, body: EventBody) -> None:
+    """A partner has opened or joined an event."""
+    envelope = message.envelope
+    words = {
+        "opened": f"{envelope.origin} opened an event",
+        "same-as": f"{envelope.origin} signed that {body.other_partner}'s event is the same as its own",
+        "not-same-as": f"{envelope.origin} signed that {body.other_partner}'s event is not the same as its own",
+        "closed": f"{envelope.origin} closed its event",
+    }
+    work.show(
+        "event",
+        words[body.step],
+        event=envelope.event.hex(),
+        partner=envelope.origin,
+        step=body.step,
+        other=body.other.hex(),
+        other_partner=body.other_partner,
+    )
+
+
+def warning(work: Work, message: Message, body: WarningBody) -> None:
+    """A partner has warned of its own areas: it is shown, and a watch acknowledges it."""
+    work.state.warnings[message.id] = f"{message.envelope.origin}'s warning ({body.state})"
+    rows.show_warning(work, message, body)
+    if body.state == "updated":
+        return
+    origin = message.envelope.origin
+    units = tuple(post.unit for post in work.state.posts.values() if "watch" in post.duties)
+    audience = frozenset((origin, work.state.own))
+    alerting.ask_acknowledgement(
+        work, message, audience, units, f"Acknowledge {origin}'s warning ({body.state})"
+    )
+
+
+def alert(work: Work, message: Message, body: AlertBody, party: str) -> None:
+    """A partner's public alert, shown when two posts of its authority have really signed it."""
+    defect = approval_defect(body, work.state.trust, work.now_ns)
+    if defect:
+        work.refuse(party, defect, body.identifier)
+        return
+    rows.show_alert(work, message, body)
+
+
+def acknowledgement(work: Work, message: Message, body: AcknowledgementBody, party: str) -> None:
+    """A post has acknowledged an alert or a warning."""
+    state, envelope = work.state, message.envelope
+    if not state.reach.knows(body.of) and body.of not in state.warnings and envelope.origin != state.own:
+        work.refuse(party, "acknowledges-nothing-of-ours", body.of.hex())
+        return
+    tasks.close(work, f"acknowledge:{body.of.hex()}:{body.unit}", "done")
+    if not state.reach.acknowledged(body.of, body.unit, envelope.post, envelope.time_ns):
+        return
+    work.show(
+        "acknowledgement",
+        f"{envelope.post} ({envelope.origin}) acknowledged {state.name_of(body.of)}",
+        lane=1,
+        of=body.of.hex(),
+        post=envelope.post,
+        unit=body.unit,
+        partner=envelope.origin,
+    )
+    issued = state.alerts.get(body.of)
+    if issued is not None:
+        rows.show_reach(work, body.of, issued)
+
+
+def words(work: Work, message: Message, body: InjectBody | RemarkBody) -> None:
+    """Words of exercise control or of a post: shown, acted on by nobody."""
+    kind = message.envelope.kind
+    speaker = "Exercise control" if kind == "inject" else message.envelope.post
+    work.show(kind, f"{speaker} to {body.unit}: {body.text}", unit=body.unit, text=body.text)
+
+
+def unknown(work: Work, message: Message) -> None:
+    """A kind of a newer version: kept, relayed where the label lets it, never acted on."""
+    envelope = message.envelope
+    work.show(
+        "remark",
+        f"{envelope.origin} sent a message of the unknown kind {envelope.kind!r}: kept, not acted on",
+        unit=envelope.unit,
+        text=envelope.kind,
+    )

@@ -1,0 +1,164 @@
+"""What the core is given: one input at a time, each of which becomes a record of the log before it has any effect.
+
+commit = node.handle(now_ns, Detections(feed="sado", sequence=1, sensor="sado", ...))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from noroshi.log import Batch
+from noroshi.messages.canonical import encode
+from noroshi.messages.trust import Certificate
+from noroshi.structure import Catalogue, Structure
+from noroshi.warning.rules import WarningRules
+
+
+class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the node's own sensors: its site (ECEF m), what it senses, and the pseudonym that partners see."""
+
+    id: str
+    unit: str
+    sensing: Literal["radar"]
+    pseudonym: str
+    site_m: tuple[float, float, float]
+    sigma: tuple[float, float, float]
+    clock_sigma_s: float = 0.0
+
+
+class PostRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One seat: its unit, what it is called, and its duties (`watch`, `approve`, `acknowledge`, `concur`, `request`)."""
+
+    id: str
+    unit: str
+    title: str
+    duties: tuple[str, ...]
+
+
+class RuleSet(WarningRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A partner's policy: when it warns, and how long its people have. Figures of exercises are notional.
+
+    alert_expires_s: after which a public alert ends by itself; approve_within_s: for the posts that sign one, and for
+    acknowledgements; concur_within_s: for a nation's answer to a consultation.
+    """
+
+    alert_expires_s: float = 1800.0
+    approve_within_s: float = 120.0
+    concur_within_s: float = 600.0
+
+
+class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag="genesis"):
+    """The first record of a log: all that the core must know to give the same answers again.
+
+    structure and catalogue are the checked files in force; nodes says which node serves each unit; partners maps
+    partners to the nation codes of the structure; node_partners maps nodes to partners; neighbours are the partners
+    to whom this node has a link, and wires all pairs of nodes that have one.
+    """
+
+    realm: str
+    title: str
+    partner: str
+    node: str
+    scheme: str
+    roots: dict[str, bytes]
+    certificates: tuple[Certificate, ...]
+    structure: Structure
+    catalogue: Catalogue
+    nodes: dict[str, str]
+    partners: dict[str, str]
+    node_partners: dict[str, str]
+    wires: tuple[tuple[str, str], ...]
+    assessing_unit: str
+    sensors: tuple[SensorRow, ...]
+    posts: tuple[PostRow, ...]
+    rules: RuleSet
+    places_digest: bytes
+
+
+class Detections(msgspec.Struct, frozen=True, kw_only=True, tag="detections"):
+    """Measurements of one own sensor. `feed` and `sequence` (dense from 1) make a repeated batch harmless.
+
+    value: rows of range m, azimuth rad, elevation rad.
+    """
+
+    feed: str
+    sequence: int
+    sensor: str
+    time_ns: tuple[int, ...]
+    value: tuple[tuple[float, float, float], ...]
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True, tag="received"):
+    """Bytes from a party: `partner:USA` over its link (number is the row's), or `post:jp-pm.duty` (number 0)."""
+
+    party: str
+    number: int
+    raw: bytes
+
+
+class ReceiptGiven(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
+    """A partner's signed receipt for our rows up to `upto`."""
+
+    party: str
+    upto: int
+    signature: bytes
+
+
+class TimerDue(msgspec.Struct, frozen=True, kw_only=True, tag="timer"):
+    """A timer that the core had set has come due."""
+
+    name: str
+
+
+class LinkChanged(msgspec.Struct, frozen=True, kw_only=True, tag="link"):
+    """What the shell sees of a partner's link; offset_s is the peer's clock against ours."""
+
+    party: str
+    state: Literal["up", "silent", "down"]
+    offset_s: float = 0.0
+    error_s: float = 0.0
+
+
+Input = Genesis | Detections | Received | ReceiptGiven | TimerDue | LinkChanged
+
+_DECODER: msgspec.msgpack.Decoder[Input] = msgspec.msgpack.Decoder(Input)
+
+
+def encode_input(given: Input) -> tuple[str, bytes]:
+    """The record type and the body bytes of an input."""
+    return type(given).__struct_config__.tag, encode(given)  # type: ignore[return-value]  # the tags above are all texts
+
+
+def decode_input(body: bytes) -> Input:
+    """The input in a record's body. Raises msgspec.MsgspecError on other bytes."""
+    return _DECODER.decode(body)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the giver of the input is told: `accepted`, `duplicate`, or `refused` with a reason for our own side."""
+
+    outcome: Literal["accepted", "duplicate", "refused"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """All that follows from one input: durable together, and only then answered and sent."""
+
+    batch: Batch
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """A node's own secrets: the seed of its signing key, and the key of its ids. Never in a log."""
+
+    signing: bytes
+    ids: bytes
+
+    def __repr__(self) -> str:
+        return "Secrets(...)"

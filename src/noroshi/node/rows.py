@@ -1,0 +1,241 @@
+"""The staff's rows of pictures, warnings and alerts: plain JSON in degrees, for maps and consoles.
+
+A projection for the staff's clearance group: it shows what this node has, and says from whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import degrees
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noroshi.gateways.geojson import rings_deg
+from noroshi.messages import Message
+from noroshi.messages.bodies import AlertBody, AreaRow, FallRow, WarningBody
+from noroshi.messages.trust import REAL
+from noroshi.node.events import Estimate, Event
+from noroshi.node.outlook import Outlook
+from noroshi.node.work import MS_PER_NS, Work
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+BASIS_WORDS = {
+    "single-source": "a single source, not confirmed",
+    "one-kind": "several sources, one kind of sensing, not confirmed",
+    "confirmed": "confirmed by two kinds of sensing",
+}
+
+
+def show_picture(work: Work, event: Event, estimate: Estimate, outlook: Outlook) -> None:
+    """The newest state of one event's own picture."""
+    identity = own_alias(work, event)
+    lost = outlook.lost and not event.lost
+    event.lost = outlook.lost
+    work.show(
+        "picture",
+        f"Track lost: no observation since {_age_s(work, outlook.last_observed_ns):.0f} s" if lost else "",
+        lane=3,
+        key=f"picture:{identity}",
+        event=identity,
+        title=f"Event {event.number}",
+        track_ms=outlook.time_ns // MS_PER_NS,
+        updates=estimate.rows,
+        partners=sorted(estimate.partners),
+        sensings=sorted(estimate.sensings),
+        first_observed_ms=outlook.first_observed_ns // MS_PER_NS,
+        last_observed_ms=outlook.last_observed_ns // MS_PER_NS,
+        position=dict(zip(("lat", "lon", "height_m"), _position(outlook.position), strict=True)),
+        speed_mps=round(outlook.speed_mps, 1),
+        position_ring=rings_deg([outlook.position_ring])[0] if outlook.position_ring else [],
+        fall=_fall(outlook.fall),
+        path=_columns(
+            outlook.path.lon_rad, outlook.path.lat_rad, outlook.path.time_ns, outlook.path.height_m
+        ),
+        corridor=rings_deg(outlook.corridor),
+        trail=_columns(outlook.trail.lon_rad, outlook.trail.lat_rad, outlook.trail.time_ns),
+        state="lost" if outlook.lost else "tracked",
+    )
+
+
+def show_closed(work: Work, event: Event) -> None:
+    """The event is over."""
+    identity = own_alias(work, event)
+    work.show(
+        "event",
+        f"{work.state.own} closed the event",
+        event=identity,
+        partner=work.state.own,
+        step="closed",
+        other="",
+        other_partner="",
+    )
+
+
+def show_warning(work: Work, message: Message, body: WarningBody) -> None:
+    """A warning, our own or a partner's."""
+    envelope = message.envelope
+    work.show(
+        "warning",
+        _warning_sentence(envelope.origin, body),
+        lane=0,
+        id=message.id.hex(),
+        event=envelope.event.hex(),
+        partner=envelope.origin,
+        number=body.number,
+        state=body.state,
+        basis=body.basis,
+        sensings=body.sensings,
+        partners=body.partners,
+        areas=_areas(body.areas),
+        corridor=rings_deg(body.corridor),
+        fall=_fall(body.fall),
+        valid_until_ms=body.valid_until_ns // MS_PER_NS,
+        first_observed_ms=body.first_observed_ns // MS_PER_NS,
+        last_observed_ms=body.last_observed_ns // MS_PER_NS,
+        reason=body.reason,
+    )
+
+
+def show_alert(work: Work, message: Message, body: AlertBody) -> None:
+    """A public alert that has been issued."""
+    envelope = message.envelope
+    status = "Actual" if envelope.realm == REAL else "Exercise"
+    names = ", ".join(area.region for area in body.areas)
+    verb = {"Alert": "issued", "Update": "updated", "Cancel": "ended"}[body.type]
+    why = f" ({body.reason})" if body.reason else ""
+    work.show(
+        "alert",
+        f"{body.unit} {verb} the public alert {body.identifier} for {names}{why} [{status}]",
+        lane=0,
+        id=message.id.hex(),
+        identifier=body.identifier,
+        alert_type=body.type,
+        status=status,
+        unit=body.unit,
+        partner=envelope.origin,
+        areas=_areas(body.areas),
+        rings=rings_deg(body.rings),
+        texts=[
+            {
+                "language": t.language,
+                "headline": t.headline,
+                "description": t.description,
+                "instruction": t.instruction,
+            }
+            for t in body.texts
+        ],
+        sent_ms=body.sent_ns // MS_PER_NS,
+        expires_ms=body.expires_ns // MS_PER_NS,
+        references=body.references,
+        recipients=body.recipients,
+        reason=body.reason,
+        file=f"{body.identifier}.xml",
+    )
+
+
+def show_reach(work: Work, message: bytes, body: AlertBody) -> None:
+    """Who has acknowledged an alert, and who has not."""
+    state = work.state
+    work.show(
+        "alert-reach",
+        "",
+        lane=1,
+        key=f"alert-reach:{message.hex()}",
+        id=message.hex(),
+        identifier=body.identifier,
+        recipients=[
+            {
+                "unit": row.unit,
+                "name": state.structure.unit(row.unit).name,
+                "sent_ms": row.sent_ns // MS_PER_NS,
+                "received_ms": row.acknowledged_ns // MS_PER_NS if row.acknowledged_ns else None,
+                "acknowledged_ms": row.acknowledged_ns // MS_PER_NS if row.acknowledged_ns else None,
+                "by": row.post,
+            }
+            for row in state.reach.rows(message)
+        ],
+    )
+
+
+def own_alias(work: Work, event: Event) -> str:
+    """What our own staff call an event."""
+    return work.state.alias("event", event.number, work.state.own_audience).hex()
+
+
+def _age_s(work: Work, time_ns: int) -> float:
+    return (work.now_ns - time_ns) / 1e9
+
+
+def _warning_sentence(origin: str, body: WarningBody) -> str:
+    names = ", ".join(sorted({area.region for area in body.areas}))
+    if body.state == "ended":
+        return f"{origin} ended its warning for {names}: {body.reason}"
+    verb = "warns" if body.state == "issued" else f"updated its warning ({body.number})"
+    return f"{origin} {verb}: {names}; {BASIS_WORDS[body.basis]}"
+
+
+def _position(position: tuple[float, float, float]) -> tuple[float, float, float]:
+    lat, lon, height = position
+    return round(degrees(lat), 5), round(degrees(lon), 5), round(height, 1)
+
+
+def _lon_lat(lat_rad: float, lon_rad: float) -> tuple[float, float]:
+    return round(degrees(lon_rad), 4), round(degrees(lat_rad), 4)
+
+
+def _columns(
+    lon_rad: Floats, lat_rad: Floats, time_ns: Ints, height_m: Floats | None = None
+) -> list[list[float]]:
+    """Rows [lon, lat, height m (if given), time ms] with plain numbers for JSON."""
+    columns = [np.round(np.degrees(lon_rad), 4).tolist(), np.round(np.degrees(lat_rad), 4).tolist()]
+    if height_m is not None:
+        columns.append(np.rint(height_m).astype(np.int64).tolist())
+    columns.append((time_ns // MS_PER_NS).tolist())
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _fall(fall: FallRow | None) -> dict[str, Any] | None:
+    if fall is None:
+        return None
+    lon, lat = _lon_lat(fall.latitude_rad, fall.longitude_rad)
+    return {
+        "lon": lon,
+        "lat": lat,
+        "time_ms": fall.time_ns // MS_PER_NS,
+        "sigma_time_s": round(fall.covariance[8] ** 0.5, 2),
+        "probability": fall.probability,
+        "rings": rings_deg(fall.rings),
+    }
+
+
+def _areas(areas: Iterable[AreaRow]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": area.kind,
+            "region": area.region,
+            "region_ja": area.region_ja,
+            "region_ko": area.region_ko,
+            "country": area.country,
+            "probability": round(area.probability, 4),
+            "from_ms": area.from_ns // MS_PER_NS,
+            "to_ms": area.to_ns // MS_PER_NS,
+            "people": area.people,
+            "places": [
+                {
+                    "name": place.name,
+                    "name_ja": place.name_ja,
+                    "name_ko": place.name_ko,
+                    "lon": round(degrees(place.longitude_rad), 4),
+                    "lat": round(degrees(place.latitude_rad), 4),
+                    "people": place.people,
+                    "probability": round(place.probability, 4),
+                }
+                for place in area.places
+            ],
+        }
+        for area in areas
+    ]

@@ -1,0 +1,138 @@
+"""All that a node knows, derived from its log and nothing else."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from noroshi.clock import NEVER
+from noroshi.command.alerts import AlertDesk
+from noroshi.command.decisions import Case
+from noroshi.command.posts import Task
+from noroshi.command.reach import Reach
+from noroshi.geo.places import PlaceTable
+from noroshi.log import Chain
+from noroshi.messages import KINDS, Certificate, Ed25519, KeyedHash, Scheme, TrustStore, derive, key_id
+from noroshi.messages.bodies import AlertBody
+from noroshi.messages.signing import ID_BYTES
+from noroshi.messages.trust import REAL
+from noroshi.node.events import EventBook
+from noroshi.node.inputs import Genesis, PostRow, Secrets, SensorRow
+from noroshi.sharing import Outboxes, ReleasePolicy
+from noroshi.sharing.release import audience_name
+from noroshi.structure.authority import units_with
+from noroshi.warning.watch import watch_over
+
+MODE = "crisis"
+"""The mode in which authorities are read: a node exists for the minutes that count."""
+
+
+COUNTRIES = MappingProxyType({"US": ("US", "GU", "MP", "AS", "PR", "VI")})
+"""Codes of the places that a nation warns, where it is more than its own: territories have ISO codes of their own."""
+
+
+def scheme_named(name: str, realm: str) -> Scheme:
+    """The signature scheme of a genesis. Raises ValueError when the realm may not use it."""
+    if name == Ed25519.name:
+        return Ed25519()
+    if name == KeyedHash.name and realm != REAL:
+        return KeyedHash()
+    raise ValueError(f"signature scheme {name!r} is not allowed in realm {realm!r}")
+
+
+class State:
+    """One node's state. Mutated only by the stages, only inside `Node.handle`."""
+
+    def __init__(self, genesis: Genesis, secrets: Secrets, places: PlaceTable) -> None:
+        self.genesis = genesis
+        self.secrets = secrets
+        self.places = places
+        self.own = genesis.partner
+        self.scheme = scheme_named(genesis.scheme, genesis.realm)
+        self.trust = TrustStore(genesis.realm, self.scheme, genesis.roots)
+        self.trust.admit_all(genesis.certificates)
+        self.certificate = self._own_certificate()
+        self.catalogue = genesis.catalogue
+        self.structure = genesis.structure
+        self.policy = ReleasePolicy(
+            self.structure,
+            own=self.own,
+            nations=genesis.partners,
+            wires=[(genesis.node_partners[a], genesis.node_partners[b]) for a, b in genesis.wires],
+        )
+        self.nation = genesis.partners[self.own]
+        self.chain = Chain()
+        self.outboxes = Outboxes()
+        self.timers: dict[str, int] = {}
+        self.feeds: dict[str, int] = {}
+        self.received: dict[str, int] = {}
+        self.receipts: dict[str, int] = {}
+        self.seen: set[bytes] = set()
+        self.counters: dict[str, int] = {}
+        self.sensors: dict[str, SensorRow] = {row.id: row for row in genesis.sensors}
+        self.posts: dict[str, PostRow] = {row.id: row for row in genesis.posts}
+        self.events = EventBook()
+        self.desks: dict[str, AlertDesk] = {}
+        self.cases: dict[bytes, Case] = {}
+        self.tasks: dict[str, Task] = {}
+        self.closed_tasks: set[str] = set()
+        self.reach = Reach()
+        self.alerts: dict[bytes, AlertBody] = {}
+        self.warnings: dict[bytes, str] = {}
+        self.links: dict[str, str] = {}
+        self.watch = watch_over(places, COUNTRIES.get(self.nation, (self.nation,)))
+        self._aliases: dict[tuple[str, int, frozenset[str]], bytes] = {}
+        self._picture_audiences: tuple[frozenset[str], ...] = ()
+
+    @property
+    def own_audience(self) -> frozenset[str]:
+        """Only ourselves."""
+        return frozenset((self.own,))
+
+    def new_id(self, audience: frozenset[str]) -> bytes:
+        """The next message id for an audience: keyed, so that it tells neither time nor count to anybody."""
+        name = audience_name(audience)
+        count = self.counters[name] = self.counters.get(name, 0) + 1
+        return derive(self.secrets.ids, "message", name, count)[:ID_BYTES]
+
+    def alias(self, what: str, number: int, audience: frozenset[str]) -> bytes:
+        """What an own event or track is called towards an audience; another audience cannot join the two."""
+        key = (what, number, audience)
+        if key not in self._aliases:
+            self._aliases[key] = derive(self.secrets.ids, what, audience_name(audience), number)[:ID_BYTES]
+        return self._aliases[key]
+
+    def able(self, decision: str, *roles: str) -> tuple[str, ...]:
+        """The units that have one of these roles for a decision in the coordination mode of a crisis."""
+        return tuple(unit for role in roles for unit in units_with(self.structure, decision, role, MODE))
+
+    def posts_with(self, duty: str, *units: str) -> tuple[str, ...]:
+        """The own posts with a duty, at these units (any unit when none is given)."""
+        return tuple(p.id for p in self.posts.values() if duty in p.duties and (not units or p.unit in units))
+
+    def picture_audiences(self) -> tuple[frozenset[str], ...]:
+        """The audiences for which this node keeps a picture: itself, and all to whom it may speak of events."""
+        if not self._picture_audiences:
+            unit = self.genesis.assessing_unit
+            spoken = {
+                one.partners
+                for kind in ("event", "warning")
+                for one in self.policy.audiences(unit, KINDS[kind].content)
+            }
+            self._picture_audiences = (self.own_audience, *sorted(spoken, key=sorted))
+        return self._picture_audiences
+
+    def name_of(self, message: bytes) -> str:
+        """What a message of ours or a partner's warning is called in a sentence."""
+        alert = self.alerts.get(message)
+        return f"the alert {alert.identifier}" if alert else self.warnings.get(message, "a message")
+
+    def next_due_ns(self) -> int:
+        """When the earliest timer is due."""
+        return min(self.timers.values(), default=NEVER)
+
+    def _own_certificate(self) -> Certificate:
+        public = self.scheme.public_key(self.secrets.signing)
+        holder = self.trust.holder(key_id(public), self.genesis.certificates[0].not_before_ns)
+        if isinstance(holder, str) or holder.subject != self.genesis.node or holder.partner != self.own:
+            raise ValueError("the node's signing key is not the one that the genesis certifies")
+        return holder
