@@ -1,0 +1,166 @@
+"""From records to what happened: each node's log opened into entries, and all of them merged by time.
+
+A review is a replay of nothing: it reads what the nodes recorded, each statement of it cites the record, and where
+messages are meant, their ids. Logs are handed in as records; nothing here opens a file.
+
+    logs = [open_log(records) for records in ...]
+    for entry in merged(logs): ...
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from noroshi.errors import OperatorError
+from noroshi.log import DamagedRecordError, Record, verified
+from noroshi.messages import KINDS
+from noroshi.messages.bodies import Body
+from noroshi.messages.envelope import Envelope, Signed
+
+_SIGNED = msgspec.msgpack.Decoder(Signed)
+_ENVELOPE = msgspec.msgpack.Decoder(Envelope)
+_BODIES = {name: msgspec.msgpack.Decoder(kind.body) for name, kind in KINDS.items()}
+
+
+class NotALogError(OperatorError):
+    """The records do not begin as a node's log does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of one node, opened.
+
+    type: the record's; accepted: False where the node refused the input (reason then says why) or had it before;
+    fields: an input's or derived record's own fields; envelope and body: of the message in it, if it holds one.
+    """
+
+    node: str
+    partner: str
+    sequence: int
+    now_ns: int
+    type: str
+    accepted: bool
+    reason: str
+    fields: dict[str, Any]
+    envelope: Envelope | None
+    body: Body | None
+
+    @property
+    def cites(self) -> str:
+        """How a statement names this record: node, number, and the head of the message's id."""
+        identity = f" {self.envelope.id.hex()[:8]}" if self.envelope is not None else ""
+        return f"{self.node}#{self.sequence}{identity}"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One node's log: its first record's fields, its entries, the end of its chain."""
+
+    node: str
+    partner: str
+    genesis: dict[str, Any]
+    entries: tuple[Entry, ...]
+    head: bytes
+
+
+def open_log(subject: str, records: Iterable[Record]) -> Log:
+    """Opens one node's log, checking the chain. Raises DamagedRecordError or NotALogError."""
+    checked = list(verified(subject, records))
+    if not checked or checked[0].type != "genesis" or checked[0].body is None:
+        raise NotALogError(
+            "review the log", subject=subject, cause="it does not begin with a node's first record"
+        )
+    try:
+        genesis = msgspec.msgpack.decode(checked[0].body)
+        entries = tuple(_entries(genesis, checked))
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise NotALogError(
+            "review the log", subject=subject, cause=f"a record does not open: {error}"
+        ) from None
+    return Log(genesis["node"], genesis["partner"], genesis, entries, checked[-1].hash)
+
+
+def merged(logs: Sequence[Log]) -> Iterator[Entry]:
+    """All entries by time; ties by node name and record number."""
+    return heapq.merge(
+        *(log.entries for log in logs), key=lambda entry: (entry.now_ns, entry.node, entry.sequence)
+    )
+
+
+def _entries(genesis: dict[str, Any], records: Sequence[Record]) -> Iterator[Entry]:
+    """Opens each record; an input is accepted unless a refusal follows it or its message was here before."""
+    seen: set[bytes] = set()
+    numbers: dict[str, int] = {}
+    for index, record in enumerate(records):
+        fields = (
+            msgspec.msgpack.decode(record.body)
+            if record.body is not None and record.type != "message"
+            else {}
+        )
+        raw = (
+            record.body
+            if record.type == "message"
+            else fields.get("raw")
+            if record.type == "received"
+            else None
+        )
+        envelope, body = read_message(raw) if raw else (None, None)
+        refusal = _refusal(records, index)
+        repeated = _repeated(record.type, fields, envelope, seen, numbers)
+        yield Entry(
+            node=genesis["node"],
+            partner=genesis["partner"],
+            sequence=record.sequence,
+            now_ns=record.now_ns,
+            type=record.type,
+            accepted=not refusal and not repeated,
+            reason=refusal or ("duplicate" if repeated else ""),
+            fields=fields,
+            envelope=envelope,
+            body=body,
+        )
+
+
+def _refusal(records: Sequence[Record], index: int) -> str:
+    """The reason why an input was refused: the refusal that stands in its own commit."""
+    if not records[index].is_input:
+        return ""
+    for later in records[index + 1 :]:
+        if later.is_input:
+            return ""
+        if later.type == "refusal" and later.body is not None:
+            return str(msgspec.msgpack.decode(later.body)["reason"])
+    return ""
+
+
+def _repeated(
+    type_: str, fields: dict[str, Any], envelope: Envelope | None, seen: set[bytes], numbers: dict[str, int]
+) -> bool:
+    if type_ == "detections":
+        last = numbers.get(fields["feed"], 0)
+        numbers[fields["feed"]] = max(last, fields["sequence"])
+        return bool(fields["sequence"] <= last)
+    if envelope is None:
+        return False
+    identity = envelope.id + envelope.origin.encode()
+    known = identity in seen
+    seen.add(identity)
+    return known
+
+
+def read_message(raw: bytes) -> tuple[Envelope | None, Body | None]:
+    """The message in these bytes, for reading only; (None, None) where a node was sent something else."""
+    try:
+        envelope = _ENVELOPE.decode(_SIGNED.decode(raw).payload)
+        decoder = _BODIES.get(envelope.kind)
+        return envelope, decoder.decode(bytes(envelope.body)) if decoder else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None, None
+
+
+__all__ = ["DamagedRecordError", "Entry", "Log", "NotALogError", "merged", "open_log", "read_message"]
