@@ -1,0 +1,158 @@
+"""The simulated world: what really flies, and what each sensor sees of it.
+
+The truth is the same free-fall model that `noroshi.tracking` uses, with a drag that the nodes do not know. What a
+sensor sees at its k-th look depends on the seed, the sensor, the flight and k, never on any order of calls.
+
+    truth = Truth(coalition)
+    for look in looks(coalition, entropy): ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noroshi.clock import seconds
+from noroshi.exercise.coalition import Coalition
+from noroshi.exercise.draws import stream
+from noroshi.exercise.scenario import Flight, Sensor, SensorDown
+from noroshi.geo.frames import ecef_to_geodetic, look_angles, unit_vectors
+from noroshi.node.inputs import Detections
+from noroshi.tracking import Arc, arc_fall, arc_state, free_fall_arc
+
+Floats = NDArray[np.float64]
+
+TRACK_STEP_S = 1.0
+"""Step of the ground track in which nearest times are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look of one sensor that saw something, and what its feed gives to the node that serves it."""
+
+    time_ns: int
+    node: str
+    detections: Detections
+
+
+class Truth:
+    """Where everything really is."""
+
+    def __init__(self, coalition: Coalition) -> None:
+        self._start_ns = coalition.start_ns
+        self._flights = {flight.id: flight for flight in coalition.scenario.world.flights}
+        self._arcs = {name: _arc(flight) for name, flight in self._flights.items()}
+        self._ends_s = {
+            name: flight.launch_s + arc_fall(self._arcs[name], flight.ballistic_coefficient).time_s
+            for name, flight in self._flights.items()
+        }
+        self._tracks: dict[str, tuple[Floats, Floats]] = {}
+
+    def positions_m(self, flight: str, time_s: Floats) -> Floats:
+        """(n, 3) ECEF positions at ascending times (s after the start); NaN before launch and after the fall."""
+        known = self._flights[flight]
+        inside = (time_s >= known.launch_s) & (time_s <= self._ends_s[flight])
+        found = np.full((len(time_s), 3), np.nan)
+        if inside.any():
+            states = arc_state(
+                self._arcs[flight], time_s[inside] - known.launch_s, known.ballistic_coefficient
+            )
+            found[inside] = states[:, :3]
+        return found
+
+    def end_s(self, flight: str) -> float:
+        """When it falls, s after the start."""
+        return self._ends_s[flight]
+
+    def nearest_ns(self, lat_deg: float, lon_deg: float) -> int | None:
+        """When the ground track of a flight comes nearest to a point; None when nothing flies."""
+        return self.nearest_rad_ns(float(np.radians(lat_deg)), float(np.radians(lon_deg)))
+
+    def nearest_rad_ns(self, latitude_rad: float, longitude_rad: float) -> int | None:
+        """The same for angles in radians. Of several flights, the one that comes nearest."""
+        place = unit_vectors(latitude_rad, longitude_rad)[0]
+        best: tuple[float, int] | None = None
+        for name in self._flights:
+            time_s, ground = self._ground_track(name)
+            apart = 1.0 - ground @ place
+            index = int(np.argmin(apart))
+            found = (float(apart[index]), self._start_ns + seconds(float(time_s[index])))
+            best = found if best is None or found < best else best
+        return best[1] if best else None
+
+    def _ground_track(self, flight: str) -> tuple[Floats, Floats]:
+        """Times (n,) s after the start, and the normals (n, 3) of the points below the flight."""
+        if flight not in self._tracks:
+            time_s = np.arange(self._flights[flight].launch_s, self._ends_s[flight], TRACK_STEP_S)
+            latitude, longitude, _ = ecef_to_geodetic(self.positions_m(flight, time_s))
+            self._tracks[flight] = (time_s, unit_vectors(latitude, longitude))
+        return self._tracks[flight]
+
+
+def looks(coalition: Coalition, entropy: bytes) -> list[Look]:
+    """All looks that saw something, in the order of time and sensor."""
+    truth = Truth(coalition)
+    scenario = coalition.scenario
+    nodes = coalition.members[0].genesis.nodes
+    downs = [one for one in scenario.injects if isinstance(one, SensorDown)]
+    found: list[Look] = []
+    for sensor in scenario.sensors:
+        seen = _rows(coalition, truth, sensor, entropy)
+        windows = [(one.at_s, one.at_s + (one.for_s or np.inf)) for one in downs if one.sensor == sensor.id]
+        sequence = 0
+        for time_s, values in sorted(seen.items()):
+            if any(low <= time_s < high for low, high in windows):
+                continue
+            sequence += 1
+            time_ns = coalition.start_ns + seconds(time_s)
+            detections = Detections(
+                feed=sensor.id,
+                sequence=sequence,
+                sensor=sensor.id,
+                time_ns=(time_ns,) * len(values),
+                value=tuple(values),
+            )
+            found.append(Look(time_ns, nodes[sensor.unit], detections))
+    return sorted(found, key=lambda look: (look.time_ns, look.detections.sensor))
+
+
+def _rows(
+    coalition: Coalition, truth: Truth, sensor: Sensor, entropy: bytes
+) -> dict[float, list[tuple[float, float, float]]]:
+    """Measured (range m, azimuth rad, elevation rad) by time of look, s after the start."""
+    site = (np.radians(sensor.lat_deg), np.radians(sensor.lon_deg), sensor.height_m)
+    time_s = np.arange(sensor.phase_s, coalition.scenario.duration_s, sensor.period_s)
+    sigma = (sensor.sigma_range_m, sensor.sigma_azimuth_mrad / 1e3, sensor.sigma_elevation_mrad / 1e3)
+    found: dict[float, list[tuple[float, float, float]]] = {}
+    for flight in coalition.scenario.world.flights:
+        at = truth.positions_m(flight.id, time_s)
+        up = np.flatnonzero(np.isfinite(at[:, 0]))
+        value = np.full((len(time_s), 3), np.nan)
+        visible = np.zeros(len(time_s), dtype=bool)
+        if up.size:
+            value[up] = np.column_stack(look_angles(at[up], *site))
+            visible[up] = (
+                (ecef_to_geodetic(at[up])[2] >= flight.observable_above_km * 1e3)
+                & (value[up, 0] <= sensor.range_max_km * 1e3)
+                & (value[up, 2] >= np.radians(sensor.elevation_min_deg))
+            )
+        noise = stream(entropy, "noise", sensor.id, flight.id).standard_normal((len(time_s), 3))
+        hit = stream(entropy, "detection", sensor.id, flight.id).random(len(time_s)) < sensor.pd
+        measured = value + noise * sigma
+        measured[:, 1] = np.mod(measured[:, 1], 2 * np.pi)
+        for index in np.flatnonzero(visible & hit):
+            row = measured[index]
+            found.setdefault(float(time_s[index]), []).append((float(row[0]), float(row[1]), float(row[2])))
+    return found
+
+
+def _arc(flight: Flight) -> Arc:
+    return free_fall_arc(
+        float(np.radians(flight.lat_deg)),
+        float(np.radians(flight.lon_deg)),
+        float(np.radians(flight.azimuth_deg)),
+        flight.range_km * 1e3,
+        flight.apogee_km * 1e3,
+    )
