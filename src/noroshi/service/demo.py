@@ -1,0 +1,447 @@
+"""An exercise with real processes: a node each, sockets, disks, pages, and a clock faster than life.
+
+The same world, people and exercise control as on the virtual clock, through the doors that real ones use: sensors
+give detections to their node over HTTP, people follow the staff's stream and answer with their own keys. A node that
+is killed comes back from its record; sensors and people repeat what was not answered.
+
+    document = play_live("flight-2022-10-04", structure=None, seed=None, out=None, speed=10.0, page=True,
+                         keep_open=False, say=print)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from noroshi.clock import NS_PER_S, seconds, to_iso
+from noroshi.exercise.coalition import Coalition, Member, found
+from noroshi.exercise.draws import entropy
+from noroshi.exercise.people import People
+from noroshi.exercise.run import control_input, people_of
+from noroshi.exercise.scenario import LinkDown, MessageInject, NodeDown
+from noroshi.exercise.world import looks
+from noroshi.geo.places import PlaceTable, decode
+from noroshi.messages import Ed25519
+from noroshi.node.inputs import Detections, Received
+from noroshi.service import node_dir
+from noroshi.service.client import NodeClient
+from noroshi.service.clocks import ScaledClock
+from noroshi.service.demo_line import Line
+from noroshi.service.exercise_files import DEFAULT_OUT, OutFolder, Staged, stage
+from noroshi.service.exercise_result import LIMITS, conclude
+from noroshi.service.node_config import ClockConfig, PageLink
+from noroshi.service.node_dir import NodeDir
+from noroshi.service.ports import free_ports
+from noroshi.service.record_file import RECORD_NAME, RecordFile
+from noroshi.service.resources import packaged_places
+from noroshi.service.supervisor import Supervisor
+from noroshi.tracking import warm
+
+HOST = "127.0.0.1"
+FIRST_PAGE_PORT, FIRST_LINK_PORT = 8701, 8711
+"""Tried first, one after the other for each partner, so that addresses stay the same from run to run."""
+
+LEAD_S = (8.0, 20.0, 60.0)
+"""How long the exercise's clock stands after the nodes are started; the next where they took longer."""
+
+SETTLE_S = 1.5
+"""Seconds of life between the end of the scenario and that of the nodes: what is under way arrives."""
+
+NOT_YET_NS = 3600 * NS_PER_S
+"""Until the nodes run, the exercise's clock stands."""
+
+Say = Callable[[str], None]
+
+
+def play_live(
+    scenario: str,
+    *,
+    structure: str | None,
+    seed: int | None,
+    out: Path | None,
+    speed: float,
+    page: bool,
+    keep_open: bool,
+    say: Say,
+    show: Say = print,
+    default_out: str = DEFAULT_OUT,
+) -> dict[str, Any]:
+    """Plays a scenario with a process for each node; the summary of its result.
+
+    say: takes progress; show: takes the addresses of the pages. Raises OperatorError, and
+    KeyboardInterrupt after Ctrl-C when all is stopped.
+    """
+    staged = stage(scenario, structure, seed)
+    places = decode(packaged_places())
+    folder = OutFolder.prepare(out, default_out)
+    if folder.replaced:
+        say(folder.replaced)
+    folder.begun(staged.scenario.id, staged.structure.id, staged.seed)
+    say(
+        f"{staged.scenario.title}, structure {staged.structure.id}, speed {speed:g}; results go to {folder.path}"
+    )
+    warm()  # the nodes then find their numerical code compiled
+    coalition = found(
+        staged.scenario,
+        staged.structure,
+        staged.catalogue,
+        entropy=os.urandom(32),
+        scheme=Ed25519(),
+        places_digest=places.digest,
+    )
+    live = _Live(staged, coalition, places, folder, speed, say)
+    try:
+        return asyncio.run(live.play(show if page else None, keep_open))
+    except asyncio.CancelledError:
+        say(f"Ended early; the nodes have stopped, and their records are in {folder.path / 'nodes'}")
+        raise KeyboardInterrupt from None
+
+
+@dataclass(slots=True)
+class _Seat:
+    """One node in a live exercise, and what waits to be given to it."""
+
+    member: Member
+    directory: NodeDir
+    people: People
+    client: NodeClient
+    queue: asyncio.Queue[Detections | Received] = field(default_factory=asyncio.Queue)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    given: int = 0
+    refused: int = 0
+
+
+class _Live:
+    """One live exercise."""
+
+    def __init__(
+        self,
+        staged: Staged,
+        coalition: Coalition,
+        places: PlaceTable,
+        folder: OutFolder,
+        speed: float,
+        say: Say,
+    ) -> None:
+        self._staged = staged
+        self._coalition = coalition
+        self._places = places
+        self._folder = folder
+        self._speed = speed
+        self._say = say
+        self._key = entropy(staged.seed, staged.scenario.realm)
+        self._seats: dict[str, _Seat] = {}
+        self._lines: dict[frozenset[str], Line] = {}
+        self._clock = ScaledClock(coalition.start_ns, time.time_ns() + NOT_YET_NS, speed)
+        self._playing = False
+        self._told: set[str] = set()
+
+    async def play(self, show: Say | None, keep_open: bool) -> dict[str, Any]:
+        """From the first process to the review."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        directories = self._make_directories()
+        supervisor, seats = await self._start(directories)
+        self._seats = seats
+        self._playing = True
+        try:
+            self._show_pages(show)
+            ended = await self._until_end(supervisor, stop)
+            if ended and keep_open:
+                document = self._conclude()
+                self._say("The exercise is over; the nodes go on serving until Ctrl-C")
+                await stop.wait()
+                return document
+        finally:
+            for line in self._lines.values():
+                await line.close()
+            await supervisor.stop()
+        if not ended:
+            raise asyncio.CancelledError
+        return self._conclude()
+
+    # Setting up
+
+    def _make_directories(self) -> dict[str, NodeDir]:
+        members = self._coalition.members
+        page_ports = _ports(FIRST_PAGE_PORT, len(members))
+        link_ports = _ports(FIRST_LINK_PORT, len(members))
+        made: list[NodeDir] = []
+        for member, page_port, link_port in zip(members, page_ports, link_ports, strict=True):
+            made.append(
+                node_dir.create(
+                    self._folder.path / "nodes" / member.node,
+                    realm=self._coalition.realm,
+                    partner=member.trigraph,
+                    node=member.node,
+                    link_port=link_port,
+                    page_port=page_port,
+                    genesis=member.genesis,
+                    secrets=member.secrets,
+                )
+            )
+        joined = node_dir.join(_one_token(made), self._coalition.members[0].genesis.wires)
+        pages = [
+            PageLink(
+                partner=member.trigraph,
+                name=member.partner.name,
+                node=member.node,
+                url=directory.page_address,
+            )
+            for member, directory in zip(members, joined, strict=True)
+        ]
+        return {directory.config.node: directory.with_pages(pages) for directory in joined}
+
+    async def _start(self, directories: dict[str, NodeDir]) -> tuple[Supervisor, dict[str, _Seat]]:
+        """Starts the lines and the nodes with one clock; again with a later one where they took too long."""
+        directories = await self._start_lines(directories)
+        for lead_s in LEAD_S:
+            anchor_ns = time.time_ns() + round(lead_s * NS_PER_S)
+            clock = ClockConfig(
+                mode="scaled", start_ns=self._coalition.start_ns, anchor_unix_ns=anchor_ns, speed=self._speed
+            )
+            directories = {name: one.with_clock(clock) for name, one in directories.items()}
+            supervisor = Supervisor({name: one.path for name, one in directories.items()}, note=self._note_process)
+            await supervisor.start()
+            if time.time_ns() < anchor_ns or lead_s == LEAD_S[-1]:
+                self._clock = ScaledClock(self._coalition.start_ns, anchor_ns, self._speed)
+                return supervisor, {name: self._seat(one) for name, one in directories.items()}
+            self._say("The nodes were slow to start; the clock is set anew")
+            await supervisor.stop()
+            for one in directories.values():
+                for path in one.path.glob(f"{RECORD_NAME}*"):
+                    path.unlink()
+        raise AssertionError("the last lead is always taken")
+
+    async def _start_lines(self, directories: dict[str, NodeDir]) -> dict[str, NodeDir]:
+        """Puts a line between each pair: the side that dials gets the line's port for its partner's."""
+        node_of = {member.trigraph: member.node for member in self._coalition.members}
+        made = dict(directories)
+        for link in self._coalition.scenario.links:
+            listener, dialler = sorted(link.between)
+            target = made[node_of[listener]]
+            dialling = made[node_of[dialler]]
+            peer = dialling.config.peer(listener)
+            if peer is None:
+                continue
+            port = free_ports(1, HOST)[0]
+            line = Line(HOST, port, target.config.link.port, link.delay_s / self._speed)
+            await line.start()
+            self._lines[frozenset(link.between)] = line
+            pem = dialling.peer_certificate(listener)
+            made[node_of[dialler]] = dialling.with_peer(msgspec.structs.replace(peer, port=port), pem)
+        return made
+
+    def _seat(self, directory: NodeDir) -> _Seat:
+        member = self._coalition.member(directory.config.node)
+        client = NodeClient(
+            directory.page_address, page_token=directory.page_token(), feed_token=directory.feed_token()
+        )
+        return _Seat(member, directory, people_of(self._coalition, member, self._key), client)
+
+    def _show_pages(self, show: Say | None) -> None:
+        if show is None:
+            return
+        for index, seat in enumerate(self._seats.values()):
+            address = f"{seat.directory.page_address}#token={seat.directory.page_token()}"
+            show(f"{'Map' if index == 0 else 'Map as ' + seat.member.partner.name + ' sees it'}: {address}")
+
+    # Playing
+
+    async def _until_end(self, supervisor: Supervisor, stop: asyncio.Event) -> bool:
+        """Plays to the scenario's end; False when somebody stopped it before."""
+        end_ns = self._coalition.start_ns + seconds(self._coalition.scenario.duration_s)
+        parts: list[Coroutine[Any, Any, None]] = [self._sense(), self._control(supervisor)]
+        for seat in self._seats.values():
+            parts += [self._give(seat), self._follow(seat), self._work(seat)]
+        tasks = [asyncio.create_task(each) for each in parts]
+        stopping = asyncio.create_task(stop.wait())
+        ending = asyncio.create_task(self._until(end_ns))
+        try:
+            while not stopping.done() and not ending.done():
+                running: list[asyncio.Task[Any]] = [task for task in tasks if not task.done()]
+                await asyncio.wait([*running, stopping, ending], return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    if task.done() and task.exception() is not None:
+                        task.result()
+            if stopping.done():
+                return False
+            await self._settle(supervisor)
+            return True
+        finally:
+            for part in (*tasks, stopping, ending):
+                part.cancel()
+            await asyncio.gather(*tasks, stopping, ending, return_exceptions=True)
+            for seat in self._seats.values():
+                await seat.client.close()
+
+    async def _until(self, time_ns: int) -> None:
+        while (delay_s := self._clock.delay_s(time_ns)) > 0.0:
+            await asyncio.sleep(min(delay_s, 60.0))
+
+    async def _settle(self, supervisor: Supervisor) -> None:
+        """Everybody is back and everything given; then a little time for the links."""
+        for name, seat in self._seats.items():
+            await supervisor.until_ready(name)
+            await seat.queue.join()
+        await asyncio.sleep(SETTLE_S)
+
+    async def _sense(self) -> None:
+        """The sensors: each look goes to its node when it is due."""
+        for look in looks(self._coalition, self._key):
+            await self._until(look.time_ns)
+            self._seats[look.node].queue.put_nowait(look.detections)
+
+    async def _control(self, supervisor: Supervisor) -> None:
+        """Exercise control: injects when they are due."""
+        start_ns = self._coalition.start_ns
+        todo: list[tuple[float, int, Callable[[], None]]] = []
+
+        def plan(at_s: float, act: Callable[[], None]) -> None:
+            todo.append((at_s, len(todo), act))
+
+        for link in self._coalition.scenario.links:
+            line = self._lines[frozenset(link.between)]
+            for window in link.down:
+                plan(window.from_s, line.cut)
+                plan(window.from_s + window.for_s, line.heal)
+        for inject in self._coalition.scenario.injects:
+            if isinstance(inject, LinkDown):
+                line = self._lines[frozenset(inject.between)]
+                plan(inject.at_s, line.cut)
+                plan(inject.at_s + inject.for_s, line.heal)
+            elif isinstance(inject, NodeDown):
+                plan(inject.at_s, _call(supervisor.kill, inject.node))
+            elif isinstance(inject, MessageInject):
+                plan(inject.at_s, _call(self._tell_unit, inject))
+        for at_s, _, act in sorted(todo, key=lambda one: one[:2]):
+            await self._until(start_ns + seconds(at_s))
+            act()
+
+    def _tell_unit(self, inject: MessageInject) -> None:
+        member = self._coalition.serving(inject.unit)
+        self._seats[member.node].queue.put_nowait(control_input(member, inject, self._clock.now_ns()))
+
+    async def _give(self, seat: _Seat) -> None:
+        """Gives what waits to the node; the client repeats it until it is durable there."""
+        while True:
+            inputs = [await seat.queue.get()]
+            while not seat.queue.empty():
+                inputs.append(seat.queue.get_nowait())
+            for answer in await seat.client.give(inputs):
+                seat.given += 1
+                seat.refused += answer.outcome == "refused"
+            for _ in inputs:
+                seat.queue.task_done()
+
+    async def _follow(self, seat: _Seat) -> None:
+        """Reads the node's staff stream for its people, and for those who watch."""
+
+        def take(_: int, row: dict[str, Any]) -> None:
+            seat.people.shown(self._clock.now_ns(), row)
+            seat.news.set()
+            says = row.get("says", "")
+            if says and says not in self._told:
+                self._told.add(says)
+                self._note(seat.member.node, says, row["time_ms"] * 1_000_000)
+
+        await seat.client.follow(take)
+
+    async def _work(self, seat: _Seat) -> None:
+        """The people of one node: each answer goes to the node when it is ready."""
+        while True:
+            delay_s = min(self._clock.delay_s(seat.people.next_due_ns), 3600.0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(seat.news.wait(), delay_s)
+            seat.news.clear()
+            for answer in seat.people.due(self._clock.now_ns()):
+                seat.queue.put_nowait(Received(party=f"post:{answer.post}", number=0, raw=answer.raw))
+
+    def _note_process(self, node: str, says: str) -> None:
+        """What a node's process says; before all of them run it is only that the others are not there yet."""
+        if self._playing:
+            self._note(node, says)
+
+    def _note(self, node: str, says: str, time_ns: int | None = None) -> None:
+        at = to_iso(self._clock.now_ns() if time_ns is None else time_ns, digits=1)[11:-1]
+        self._say(f"{at}  {node}  {says}")
+
+    # The end
+
+    def _conclude(self) -> dict[str, Any]:
+        """Copies the records, and judges them."""
+        with contextlib.ExitStack() as open_files:
+            stores = {}
+            for name, seat in self._seats.items():
+                copy = _copied(seat.directory.record_path, self._folder.path / "records" / name)
+                stores[name] = open_files.enter_context(RecordFile(copy))
+            return conclude(
+                self._coalition,
+                self._staged.seed,
+                stores,
+                self._places,
+                self._folder,
+                limits=(
+                    *LIMITS,
+                    f"The clock ran {self._speed:g} times as fast as life, and the machines did not.",
+                ),
+                speed=self._speed,
+            )
+
+
+def _call(act: Callable[[Any], object], argument: object) -> Callable[[], None]:
+    return lambda: void(act(argument))
+
+
+def void(_: object) -> None:
+    """Takes a result that nobody needs."""
+
+
+def _copied(record: Path, folder: Path) -> Path:
+    """A whole copy of a record, also of one that a node still writes to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / RECORD_NAME
+    with (
+        contextlib.closing(sqlite3.connect(record)) as source,
+        contextlib.closing(sqlite3.connect(copy)) as target,
+    ):
+        source.backup(target)
+    return copy
+
+
+def _ports(first: int, count: int) -> Sequence[int]:
+    """The usual ports if all are free, else any free ones."""
+    usual = list(range(first, first + count))
+    for port in usual:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                return free_ports(count, HOST)
+    return usual
+
+
+def _one_token(directories: Sequence[NodeDir]) -> list[NodeDir]:
+    """One page token for all nodes of the exercise, so that a person can go from page to page."""
+    first = directories[0]
+    token = first.page_token()
+    made = []
+    for one in directories:
+        node_dir.write_file(one.path / "keys" / "page.token", token.encode(), 0o600)
+        page = msgspec.structs.replace(one.config.page, token_sha256=first.config.page.token_sha256)
+        made.append(one.with_config(msgspec.structs.replace(one.config, page=page)))
+    return made

@@ -1,0 +1,237 @@
+"""The files of an exercise: scenarios and structures by name or path in, a folder of results out.
+
+staged = stage("flight-2022-10-04", structure="before", seed=None)    # InputError names file, line, field
+folder = OutFolder.prepare(None)
+folder.write(...)
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from noroshi.documents import fail, suggest
+from noroshi.errors import InputError, OperatorError
+from noroshi.exercise.checking import check_scenario
+from noroshi.exercise.loading import Loaded, load_scenario
+from noroshi.exercise.scenario import Scenario
+from noroshi.log import Batch
+from noroshi.service.record_file import RECORD_NAME
+from noroshi.service.resources import packaged_decisions, packaged_names, packaged_structure
+from noroshi.service.sqlite_store import SqliteStore
+from noroshi.structure import Catalogue, Structure, load_catalogue, load_structure
+
+PACKAGED_SCENARIO = "flight-2022-10-04"
+"""What `noroshi demo` plays."""
+
+DEFAULT_OUT = "noroshi-demo"
+SUMMARY = "summary.json"
+REVIEW = "review.html"
+_SCENARIOS = files("noroshi.exercise") / "data"
+_OURS = (SUMMARY, REVIEW, "records", "alerts", "nodes")
+"""Names in a folder of results that a new run there replaces."""
+
+_MARK = '"schema": "noroshi.summary/1"'
+"""What a summary of ours begins with; a folder without it is not ours to clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A scenario that is good under a structure, and the seed to play it with."""
+
+    loaded: Loaded
+    structure: Structure
+    catalogue: Catalogue
+    seed: int
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario, all structures' elements in it."""
+        return self.loaded.scenario
+
+
+def packaged_scenarios() -> tuple[str, ...]:
+    """The names of the packaged scenarios, in alphabetical order."""
+    return tuple(
+        sorted(one.name.removesuffix(".yaml") for one in _SCENARIOS.iterdir() if one.name.endswith(".yaml"))
+    )
+
+
+def scenario_text(given: str) -> tuple[str, str]:
+    """The text of a scenario and the name by which messages call it. Raises InputError.
+
+    given: a packaged name, a file, or a folder with one scenario file in it.
+    """
+    if given in packaged_scenarios():
+        return (_SCENARIOS / f"{given}.yaml").read_text(encoding="utf-8"), f"{given}.yaml"
+    path = Path(given)
+    return _text(_only_file(path) if path.is_dir() else path, packaged_scenarios())
+
+
+def scenario_files(given: str) -> tuple[str, ...]:
+    """All scenarios that a name, a file or a folder stands for. Raises InputError when a folder holds none."""
+    folder = Path(given)
+    if given in packaged_scenarios() or not folder.is_dir():
+        return (given,)
+    found = tuple(str(path) for path in sorted(folder.rglob("*.yaml")))
+    if not found:
+        raise InputError(
+            given, None, "", "no scenario file (*.yaml) is in it", "give a folder with scenarios"
+        )
+    return found
+
+
+def structure_text(given: str) -> tuple[str, str]:
+    """The same for a structure: a packaged name or a file."""
+    if given in packaged_names():
+        file, text = packaged_structure(given)
+        return text, file
+    return _text(Path(given), packaged_names())
+
+
+def stage(scenario: str, structure: str | None = None, seed: int | None = None) -> Staged:
+    """Reads and checks a scenario under a structure (its own, when None). Raises InputError."""
+    text, file = scenario_text(scenario)
+    loaded = load_scenario(text, file)
+    named = structure
+    if named is None:
+        named = loaded.scenario.structure
+        beside = Path(file).parent / named
+        if named not in packaged_names() and beside.is_file():
+            named = str(beside)
+        elif named not in packaged_names():
+            fail(
+                loaded.document,
+                ("structure",),
+                f"there is no structure {named!r}",
+                suggest(named, packaged_names()),
+            )
+    decisions_file, decisions_text = packaged_decisions()
+    catalogue = load_catalogue(decisions_text, decisions_file)
+    words, structure_file = structure_text(named)
+    found = load_structure(words, structure_file, catalogue)
+    check_scenario(loaded, found, catalogue, packaged_names())
+    return Staged(loaded, found, catalogue, loaded.scenario.seed if seed is None else seed)
+
+
+@dataclass(frozen=True, slots=True)
+class OutFolder:
+    """Where a run leaves its files. replaced: what was there before, in words, or empty."""
+
+    path: Path
+    replaced: str = ""
+
+    @classmethod
+    def prepare(cls, given: Path | None, default: str = DEFAULT_OUT) -> OutFolder:
+        """A folder for a new run: the one given (a former run in it is replaced, and `replaced` says so), or
+        a new one.
+
+        Raises OperatorError when the folder cannot be used, or holds others' files under our names.
+        """
+        if given is None:
+            return cls(_make(_fresh(Path(default))))
+        taken = [name for name in _OURS if (given / name).exists()]
+        if not taken:
+            return cls(_make(given))
+        if not _is_former_run(given):
+            raise OperatorError(
+                "write the results",
+                subject=str(given),
+                cause=f"it holds {', '.join(taken)} that no former run left there",
+                hint="choose another folder with --out",
+            )
+        for name in taken:
+            place = given / name
+            shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+        return cls(_make(given), f"the former run in {given} is replaced")
+
+    def begun(self, scenario: str, structure: str, seed: int) -> None:
+        """Marks the folder as ours before anything else is in it."""
+        text = {"schema": "noroshi.summary/1", "outcome": "unfinished"}
+        self.write_summary({**text, "scenario": scenario, "structure": structure, "seed": seed})
+
+    def write_summary(self, document: Mapping[str, Any]) -> Path:
+        """Writes summary.json."""
+        path = self.path / SUMMARY
+        path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        return path
+
+    def write_review(self, html: str) -> Path:
+        """Writes review.html."""
+        path = self.path / REVIEW
+        path.write_text(html, encoding="utf-8")
+        return path
+
+    def write_alerts(self, alerts: Iterable[tuple[str, str, bytes]]) -> list[Path]:
+        """Writes each alert (node, file name, bytes) as a CAP file."""
+        folder = self.path / "alerts"
+        folder.mkdir(exist_ok=True)
+        paths = []
+        for _, name, data in alerts:
+            path = folder / Path(name).name
+            path.write_bytes(data)
+            paths.append(path)
+        return paths
+
+    def write_record(self, node: str, realm: str, batches: list[Batch]) -> Path:
+        """Writes a node's whole record, to be read like that of a running node."""
+        folder = self.path / "records" / node
+        folder.mkdir(parents=True, exist_ok=True)
+        with SqliteStore.open(folder / RECORD_NAME, realm=realm, node=node) as store:
+            store.append(batches)
+        return folder / RECORD_NAME
+
+
+def _text(path: Path, names: Iterable[str]) -> tuple[str, str]:
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except FileNotFoundError:
+        hint = suggest(str(path), names)
+        raise InputError(
+            str(path), None, "", "there is no such file, and nothing packaged has that name", hint
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            str(path), None, "", f"it cannot be read: {error}", "give a text file in UTF-8"
+        ) from None
+
+
+def _only_file(folder: Path) -> Path:
+    files = sorted(folder.glob("*.yaml"))
+    if len(files) != 1:
+        cause = f"{len(files)} scenario files are in it"
+        raise InputError(str(folder), None, "", cause, "name one of them")
+    return files[0]
+
+
+def _fresh(wanted: Path) -> Path:
+    """The folder itself, or the first numbered one beside it that does not exist."""
+    path, number = wanted, 1
+    while path.exists():
+        number += 1
+        path = wanted.with_name(f"{wanted.name}-{number}")
+    return path
+
+
+def _is_former_run(folder: Path) -> bool:
+    try:
+        head = (folder / SUMMARY).read_text(encoding="utf-8")[:200]
+    except (OSError, UnicodeDecodeError):
+        return False
+    return _MARK in head
+
+
+def _make(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorError(
+            "write the results", subject=str(path), cause=error.strerror or str(error),
+            hint="choose a folder that you may write with --out",
+        ) from None  # fmt: skip
+    return path

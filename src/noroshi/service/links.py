@@ -1,0 +1,389 @@
+"""Links to partners' nodes: TCP, mutual TLS 1.3 with pinned certificates, and the link protocol on top.
+
+Of each pair the node whose trigraph comes first in the alphabet listens and the other dials. Rows go out on
+the party's own tick; receipts are cumulative and only for what is durable. Liveness is counted in seconds of
+life, also in an exercise that runs faster. Whatever is wrong on a connection ends that connection and nothing
+else.
+
+    links = NodeLinks(shell, directory, note)
+    await links.start()                  # raises OperatorError for a taken port
+    await links.close()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import random
+import ssl
+from collections.abc import Callable
+from typing import Literal, NoReturn
+
+from noroshi.clock import ceil_to
+from noroshi.errors import LocalError, PartnerError
+from noroshi.node.inputs import Answer, LinkChanged, ReceiptGiven, Received
+from noroshi.service.link_keys import client_context, server_context
+from noroshi.service.node_config import PeerConfig
+from noroshi.service.node_dir import NodeDir
+from noroshi.service.ports import listen_on
+from noroshi.service.shell import NodeShell
+from noroshi.sharing.link import (
+    PING_EVERY_S,
+    SILENT_AFTER_S,
+    TICK_NS,
+    Heard,
+    LinkProtocolError,
+    LinkSession,
+    Offset,
+    PeerReady,
+    Receipt,
+    Row,
+)
+
+HANDSHAKE_S = 5.0
+"""Longest TLS handshake and longest wait for the peer's hello."""
+
+LOOK_EVERY_S = PING_EVERY_S / 4
+"""How often silence is looked for; a partner is told to be silent at most SILENT_AFTER_S after its last word."""
+
+DEAD_AFTER_S = 10.0
+"""A connection on which nothing was heard for so long is given up and dialled anew."""
+
+RETRY_FIRST_S, RETRY_CAP_S = 0.05, 2.0
+"""Pauses between dials double from the first to the cap, each drawn from half to all of itself."""
+
+READ_BYTES = 65_536
+SEND_ROWS = 64
+"""Rows read and written at a time; then the peer's socket must drain."""
+
+MAX_UNDURABLE = 256
+"""Rows of a peer that may wait for our disk before we stop reading its socket."""
+
+WRITE_BUFFER_BYTES = 256 * 1024
+
+OFFSET_NEWS_S = 0.1
+"""A change of the peer's clock offset that is worth a record, in seconds of life."""
+
+MAX_STRANGERS = 32
+"""Connections that may be in their handshake or unknown at once."""
+
+
+class PartnerLink:
+    """The link to one partner, over all its connections, one at a time."""
+
+    def __init__(self, shell: NodeShell, own: str, peer: PeerConfig, note: Callable[[str], None]) -> None:
+        self.partner = peer.partner
+        self.party = f"partner:{peer.partner}"
+        self.state: Literal["up", "silent", "down"] = "down"
+        self._shell = shell
+        self._own = own
+        self._note = note
+        self._offset_s = 0.0
+        self._error_s = 0.0
+        self._connection: asyncio.Task[None] | None = None
+        self._receipt: Receipt | None = None
+        self._receipt_under_way = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Runs one connection to its end, in the place of an earlier one; whether the peer's hello was good."""
+        if self._connection is not None:
+            self._connection.cancel()
+        connection = _Connection(self, self._shell, self._own, reader, writer)
+        task = asyncio.ensure_future(connection.run())
+        self._connection = task
+        reason = "it was closed"
+        try:
+            await asyncio.shield(asyncio.wait([task]))
+            if task.cancelled():
+                reason = "another connection took its place"
+            elif (error := task.exception()) is not None:
+                reason = str(error) or type(error).__name__
+                if not isinstance(error, PartnerError | LocalError | OSError | TimeoutError):
+                    raise error
+        finally:
+            task.cancel()
+            writer.transport.abort()
+            if self._connection is task:
+                self._connection = None
+                self._note(f"link to {self.partner} ended: {reason}")
+                self.changed("down")
+        return connection.session.ready
+
+    def close(self) -> None:
+        """Ends the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.cancel()
+
+    def changed(self, state: Literal["up", "silent", "down"], offset: Offset | None = None) -> None:
+        """Lets the node know what became of the link, when that is news."""
+        moved_s = abs(offset.offset_s - self._offset_s) if offset is not None else 0.0
+        news_s = OFFSET_NEWS_S * self._shell.clock.speed
+        if state == self.state and (offset is None or moved_s <= news_s + offset.error_s + self._error_s):
+            return
+        self.state = state
+        if offset is not None:
+            self._offset_s, self._error_s = offset.offset_s, offset.error_s
+        with contextlib.suppress(LocalError):  # a node that takes nothing more need not hear of its links
+            self._shell.offer(
+                LinkChanged(party=self.party, state=state, offset_s=self._offset_s, error_s=self._error_s)
+            )
+
+    def receipted(self, receipt: Receipt) -> None:
+        """Gives a receipt to the node; while one is being made durable only the newest of the others is kept."""
+        self._receipt = receipt
+        if not self._receipt_under_way:
+            self._next_receipt()
+
+    def _next_receipt(self) -> None:
+        receipt, self._receipt = self._receipt, None
+        if receipt is None:
+            return
+        with contextlib.suppress(LocalError):
+            given = ReceiptGiven(party=self.party, upto=receipt.upto, signature=receipt.signature)
+            self._shell.offer(given).add_done_callback(self._receipt_done)
+            self._receipt_under_way = True
+
+    def _receipt_done(self, _: asyncio.Future[Answer]) -> None:
+        self._receipt_under_way = False
+        self._next_receipt()
+
+
+class _Connection:
+    """One connection: a reader, a sender on the tick, and a watch on the peer's silence."""
+
+    def __init__(
+        self,
+        link: PartnerLink,
+        shell: NodeShell,
+        own: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        genesis = shell.genesis
+        self.session = LinkSession(genesis.realm, own=own, peer=link.partner, node=genesis.node)
+        self._link = link
+        self._shell = shell
+        self._reader = reader
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._heard_s = self._loop.time()
+        self._sent = 0
+        self._receipted = 0
+        self._undurable = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._failed: LocalError | None = None
+        self._ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until the connection ends. Raises PartnerError, LocalError, OSError or TimeoutError with the cause."""
+        self._writer.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        resume_after = self._shell.received_upto(self._link.party)
+        self._writer.write(self.session.hello(resume_after=resume_after, now_ns=self._shell.clock.now_ns()))
+        parts = [asyncio.ensure_future(part) for part in (self._read(), self._send(), self._watch())]
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    async def _read(self) -> None:
+        while data := await self._reader.read(READ_BYTES):
+            now_ns = self._shell.clock.now_ns()
+            self._heard_s = self._loop.time()
+            for event in self.session.receive(data, now_ns):
+                self._take(event)
+            await self._room.wait()
+            if self._failed is not None:
+                raise self._failed
+
+    def _take(self, event: PeerReady | Row | Receipt | Heard | Offset) -> None:
+        party = self._link.party
+        match event:
+            case PeerReady(resume_after, _):
+                if resume_after > self._shell.outbox_upto(party):
+                    self._refuse(f"it holds row {resume_after} of ours, which this record does not have")
+                self._sent = resume_after
+                self._ready.set()
+                self._ping()
+            case Row(number, data):
+                self._undurable += 1
+                if self._undurable >= MAX_UNDURABLE:
+                    self._room.clear()
+                self._shell.offer(Received(party=party, number=number, raw=data)).add_done_callback(
+                    self._durable
+                )
+            case Receipt(upto, _):
+                if upto > self._shell.outbox_upto(party):
+                    self._refuse(f"it receipts row {upto} of ours, which there is not")
+                if upto > self._receipted:
+                    self._receipted = upto
+                    self._link.receipted(event)
+            case Heard(answer):
+                self._writer.write(answer)
+            case Offset():
+                self._link.changed("up", event)
+
+    def _refuse(self, cause: str) -> NoReturn:
+        raise LinkProtocolError("keep the link", subject=self._link.partner, cause=cause)
+
+    def _durable(self, answer: asyncio.Future[Answer]) -> None:
+        self._undurable -= 1
+        if not answer.cancelled() and isinstance(error := answer.exception(), LocalError):
+            self._failed = error
+        if self._undurable < MAX_UNDURABLE // 2 or self._failed is not None:
+            self._room.set()
+
+    async def _send(self) -> None:
+        """Receipts and rows, each time there are some, on the party's tick of the node's clock."""
+        shell, party = self._shell, self._link.party
+        wake = shell.follow(party)
+        receipted = 0
+        try:
+            await self._ready.wait()
+            while True:
+                await asyncio.sleep(shell.clock.delay_s(ceil_to(shell.clock.now_ns(), TICK_NS)))
+                wake.clear()
+                if shell.received_upto(party) > receipted:
+                    receipted, signature = shell.receipt(party)
+                    self._writer.write(self.session.receipt(receipted, signature))
+                while rows := shell.store.outbox(party, self._sent, SEND_ROWS):
+                    self._writer.write(self.session.rows(rows))
+                    self._sent = rows[-1].number
+                    await self._writer.drain()
+                if self._failed is not None:
+                    raise self._failed
+                await wake.wait()
+        finally:
+            shell.unfollow(party, wake)
+
+    async def _watch(self) -> None:
+        """Pings, and notices silence."""
+        await asyncio.wait_for(self._ready.wait(), HANDSHAKE_S)
+        pinged_s = self._loop.time()
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            silent_s = self._loop.time() - self._heard_s
+            if silent_s > DEAD_AFTER_S:
+                raise TimeoutError(f"nothing was heard for {DEAD_AFTER_S:.0f} s")
+            if silent_s > SILENT_AFTER_S - LOOK_EVERY_S:
+                self._link.changed("silent")
+            if self._loop.time() - pinged_s >= PING_EVERY_S:
+                pinged_s = self._loop.time()
+                self._ping()
+
+    def _ping(self) -> None:
+        self._writer.write(self.session.ping(self._shell.clock.now_ns()))
+
+
+class NodeLinks:
+    """All links of one node: its listener and its diallers."""
+
+    def __init__(
+        self, shell: NodeShell, directory: NodeDir, note: Callable[[str], None] = lambda _: None
+    ) -> None:
+        config = directory.config
+        self._own = config.partner
+        self._note = note
+        self._address = config.link
+        self._peers = {name: peer for name in shell.neighbours if (peer := config.peer(name)) is not None}
+        self.links = {name: PartnerLink(shell, self._own, peer, note) for name, peer in self._peers.items()}
+        certificate, key = directory.link_certificate_path, directory.link_key_path
+        pems = {name: directory.peer_certificate(name) for name in shell.neighbours}
+        listens = {name: pem for name, pem in pems.items() if listens_for(self._own, name)}
+        self._server_context = server_context(certificate, key, listens.values()) if listens else None
+        self._client_contexts = {
+            name: client_context(certificate, key, pem) for name, pem in pems.items() if name not in listens
+        }
+        self._partner_of = {self._peers[name].tls_fingerprint: name for name in listens}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._random = random.Random()
+
+    async def start(self) -> None:
+        """Listens and dials. Raises OperatorError when the port is taken."""
+        if self._server_context is not None:
+            self._server = await asyncio.start_server(
+                self._accepted,
+                sock=listen_on(self._address.host, self._address.port, "partners' links", "link.port"),
+                ssl=self._server_context,
+                ssl_handshake_timeout=HANDSHAKE_S,
+                backlog=MAX_STRANGERS,
+            )
+        for name in self._client_contexts:
+            self._keep(asyncio.ensure_future(self._dial(name)))
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        for link in self.links.values():
+            link.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._keep(task)
+        link = self.links.get(self._partner_of.get(_fingerprint(writer), ""))
+        if link is None:
+            writer.transport.abort()
+            return
+        with contextlib.suppress(asyncio.CancelledError):
+            await link.serve(reader, writer)
+
+    async def _dial(self, name: str) -> None:
+        """Keeps one link dialled: at once, then with growing pauses."""
+        peer, link = self._peers[name], self.links[name]
+        pause_s, told = RETRY_FIRST_S, ""
+        while True:
+            try:
+                opening = asyncio.open_connection(
+                    peer.host, peer.port, ssl=self._client_contexts[name], server_hostname="",
+                    ssl_handshake_timeout=HANDSHAKE_S,
+                )  # fmt: skip
+                reader, writer = await asyncio.wait_for(opening, HANDSHAKE_S)
+            except (OSError, TimeoutError) as error:
+                cause = f"cannot reach {name} at {peer.host}:{peer.port}: {_reason(error)}; trying again"
+                if cause != told:
+                    self._note(cause)
+                told = cause
+            else:
+                told = ""
+                if _fingerprint(writer) != peer.tls_fingerprint:
+                    writer.transport.abort()
+                elif await link.serve(reader, writer):
+                    pause_s = RETRY_FIRST_S
+            await asyncio.sleep(pause_s * self._random.uniform(0.5, 1.0))
+            pause_s = min(2.0 * pause_s, RETRY_CAP_S)
+
+
+def listens_for(own: str, peer: str) -> bool:
+    """Whether `own` is the side that listens: the trigraph that comes first in the alphabet."""
+    return own < peer
+
+
+def _fingerprint(writer: asyncio.StreamWriter) -> str:
+    tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+    raw = tls.getpeercert(binary_form=True) if tls is not None else None
+    return hashlib.sha256(raw).hexdigest() if raw else ""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"it does not show the pinned certificate, or refuses ours ({error.reason or error})"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.partition("[")[0].strip() or str(error)
+    return (
+        "no answer in time" if isinstance(error, TimeoutError) else str(error) or "it closed the connection"
+    )

@@ -1,0 +1,300 @@
+"""One node as one process: opens the record, replays it, listens, works until it is told to stop.
+
+Rules: whatever keeps it from starting is one sentence for the operator (exit 2) and leaves nothing half
+begun. SIGTERM and SIGINT stop it after the commit under way; SIGKILL loses nothing that anybody was told of.
+When it listens it prints one JSON line on standard output, which a supervisor waits for; notes go to standard
+error.
+
+    run_node("jpn")                      # blocks; raises NoroshiError
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import uvicorn
+
+from noroshi.errors import LocalError
+from noroshi.log import Record
+from noroshi.node.inputs import Commit, Genesis, LinkChanged
+from noroshi.service import node_dir
+from noroshi.service.alert_files import AlertFiles
+from noroshi.service.hello import hello
+from noroshi.service.http import Pages, application
+from noroshi.service.links import NodeLinks
+from noroshi.service.node_dir import NodeDir
+from noroshi.service.ports import listen_on
+from noroshi.service.resources import packaged_places, page_directory
+from noroshi.service.shell import Core, NodeShell
+from noroshi.service.sqlite_store import SqliteStore
+from noroshi.service.staff_stream import StaffStream
+
+FAILED_READS_S = 30.0
+"""How long a node whose disk has failed still serves what it holds, so that its staff can read why."""
+
+MAX_CLIENT_FRAME_BYTES = 65_536
+MAX_HEADER_BYTES = 16_384
+PAGE_STOP_S = 2
+
+Note = Callable[[str], None]
+
+
+class Cores(Protocol):
+    """Makes the core of a node; a test may hand in another one."""
+
+    attribution: str
+
+    def begin(self, now_ns: int, genesis: Genesis) -> tuple[Core, Commit]: ...
+    def replay(self, subject: str, records: Iterable[Record]) -> Core: ...
+
+
+class RealCores:
+    """Makes `noroshi.node.Node`, with the node's own secrets and the packaged table of places."""
+
+    def __init__(self, directory: NodeDir) -> None:
+        # Numerical code takes a second to import: only a process that runs a node pays for it.
+        from noroshi.geo.places import decode
+        from noroshi.node.outlook import rehearse
+
+        self._secrets = directory.secrets()
+        self._places = decode(packaged_places())
+        rehearse(self._places)
+        self.attribution = self._places.attribution
+
+    def begin(self, now_ns: int, genesis: Genesis) -> tuple[Core, Commit]:
+        from noroshi.node import Node
+
+        return Node.begin(now_ns, genesis, self._secrets, self._places)
+
+    def replay(self, subject: str, records: Iterable[Record]) -> Core:
+        from noroshi.node import Node
+
+        return Node.replay(subject, records, self._secrets, self._places)
+
+
+def run_node(
+    path: Path | str,
+    *,
+    watch_stdin: bool = False,
+    cores: Callable[[NodeDir], Cores] = RealCores,
+    say: Callable[[str], None] = lambda text: print(text, flush=True),
+    note: Note | None = None,
+) -> None:
+    """Runs the node in this directory until it is told to stop.
+
+    watch_stdin: stop also when standard input ends, as it does when the process that started this one dies.
+    say: takes the ready line; note: takes what an operator should know. Raises NoroshiError when it cannot
+    start, or when its disk has failed.
+    """
+    directory = node_dir.load(path)
+    name = directory.config.node
+    notes = note or (lambda text: print(f"{name}: {text}", file=sys.stderr, flush=True))
+    genesis = directory.genesis()
+    made = cores(directory)
+    config = directory.config
+    with SqliteStore.open(directory.record_path, realm=config.realm, node=config.node) as store:
+        process = NodeProcess(directory, genesis, store, made, notes)
+        asyncio.run(process.run(say, watch_stdin=watch_stdin))
+
+
+class NodeProcess:
+    """Everything of one running node, put together."""
+
+    def __init__(
+        self, directory: NodeDir, genesis: Genesis, store: SqliteStore, cores: Cores, note: Note
+    ) -> None:
+        self._directory = directory
+        self._genesis = genesis
+        self.store = store
+        self._cores = cores
+        self._note = note
+        self._stop = asyncio.Event()
+
+    async def run(self, say: Callable[[str], None], *, watch_stdin: bool = False) -> None:
+        """Starts, says so, works, stops. Raises NoroshiError."""
+        config, clock = self._directory.config, self._directory.config.clock.clock()
+        page_socket = listen_on(config.page.host, config.page.port, "the page", "page.port")
+        with contextlib.closing(page_socket):
+            begun = time.monotonic()
+            core, restarted = self._core(clock.now_ns())
+            replayed_s = time.monotonic() - begun
+            shell = NodeShell(core, self.store, clock, recover=self._replayed, note=self._note)
+            stream = StaffStream(shell)
+            greeting = hello(self._genesis, config, self._cores.attribution)
+            pages = Pages(shell, stream, config, greeting, page_directory())
+            links = NodeLinks(shell, self._directory, self._note)
+            server = _server(pages, self._directory)
+            with _signals(self.stop), _parent(self.stop) if watch_stdin else nullcontext():
+                working = asyncio.ensure_future(shell.run())
+                tasks = [
+                    asyncio.ensure_future(part)
+                    for part in (
+                        stream.run(),
+                        AlertFiles(shell, self._directory.alerts_path, self._note).run(),
+                        server.serve(sockets=[page_socket]),
+                    )
+                ]
+                try:
+                    if restarted:
+                        self._links_are_down(shell)
+                    await links.start()
+                    say(self._ready(replayed_s))
+                    await self._work(shell, working, tasks, links)
+                finally:
+                    await self._end(shell, working, pages, links, server, tasks)
+
+    def stop(self) -> None:
+        """Ends `run` after the commit under way."""
+        self._stop.set()
+
+    def _core(self, now_ns: int) -> tuple[Core, bool]:
+        """The node as its record has it, or a new one whose first record is then durable."""
+        if next(self.store.records(), None) is not None:
+            return self._replayed(), True
+        core, commit = self._cores.begin(now_ns, self._genesis)
+        self.store.append([commit.batch])
+        return core, False
+
+    def _replayed(self) -> Core:
+        core = self._cores.replay(str(self._directory.record_path), self.store.records())
+        for party, number in self.store.parties().items():
+            if core.outbox_upto(party) != number:
+                raise LocalError(
+                    "go on with the record",
+                    subject=str(self._directory.record_path),
+                    cause=f"it has {number} rows for {party}, of which this version makes {core.outbox_upto(party)}",
+                    hint="run the version that wrote it",
+                )
+        return core
+
+    def _links_are_down(self, shell: NodeShell) -> None:
+        """What the node knew of its links ended with the process before this one."""
+        for partner in shell.neighbours:
+            shell.offer(LinkChanged(party=f"partner:{partner}", state="down"))
+
+    def _ready(self, replayed_s: float) -> str:
+        config, status = self._directory.config, self.store.status()
+        return json.dumps(
+            {
+                "ready": True,
+                "node": config.node,
+                "partner": config.partner,
+                "realm": config.realm,
+                "pid": os.getpid(),
+                "page": self._directory.page_address,
+                "link": f"{config.link.host}:{config.link.port}",
+                "records": status.records,
+                "replayed_s": round(replayed_s, 3),
+                "sqlite": status.library,
+            }
+        )
+
+    async def _work(
+        self,
+        shell: NodeShell,
+        working: asyncio.Future[None],
+        tasks: Sequence[asyncio.Future[None]],
+        links: NodeLinks,
+    ) -> None:
+        """Until somebody stops the node or a part of it fails."""
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            parts: list[asyncio.Future[Any]] = [working, stopping, *tasks]
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            if working.done() and working.exception() is not None:
+                self._note(f"{working.exception()}; inputs are refused, what is held can be read for a while")
+                await links.close()
+                await asyncio.wait([stopping], timeout=FAILED_READS_S)
+            for task in tasks:
+                if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                    raise error
+        finally:
+            stopping.cancel()
+
+    async def _end(
+        self,
+        shell: NodeShell,
+        working: asyncio.Future[None],
+        pages: Pages,
+        links: NodeLinks,
+        server: uvicorn.Server,
+        tasks: Sequence[asyncio.Future[None]],
+    ) -> None:
+        """Stops everything in order; raises the error that ended the shell, if there was one."""
+        await links.close()
+        shell.stop()
+        await asyncio.wait([working])
+        await pages.close()
+        server.should_exit = True
+        await asyncio.wait(tasks[2:], timeout=PAGE_STOP_S + 1)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if not working.cancelled() and isinstance(error := working.exception(), LocalError):
+            raise error
+
+
+class _Server(uvicorn.Server):
+    """Leaves the process's signals to the process."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # uvicorn's is a generator
+        return nullcontext()
+
+
+def _server(pages: Pages, directory: NodeDir) -> uvicorn.Server:
+    config = uvicorn.Config(
+        application(pages, directory.config, page_directory()),
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        http="h11",
+        ws_max_size=MAX_CLIENT_FRAME_BYTES,
+        ws_per_message_deflate=False,  # costs memory for each client, and lengths would tell of contents
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        timeout_graceful_shutdown=PAGE_STOP_S,
+        server_header=False,
+        proxy_headers=False,
+    )
+    return _Server(config)
+
+
+@contextlib.contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    for one in wanted:
+        loop.add_signal_handler(one, stop)
+    try:
+        yield
+    finally:
+        for one in wanted:
+            loop.remove_signal_handler(one)
+
+
+@contextlib.contextmanager
+def _parent(stop: Callable[[], None]) -> Iterator[None]:
+    """Calls `stop` when standard input ends."""
+    loop = asyncio.get_running_loop()
+    handle = sys.stdin.fileno()
+
+    def readable() -> None:
+        if not os.read(handle, 4096):
+            loop.remove_reader(handle)
+            stop()
+
+    loop.add_reader(handle, readable)
+    try:
+        yield
+    finally:
+        loop.remove_reader(handle)
