@@ -244,6 +244,8 @@ export interface Hello {
   now_ms: number;
   speed: number;
   partners: PartnerInfo[];
+  /** Partners to whom the node has a link of its own; absent where the node does not say. */
+  neighbours?: string[];
   units: Record<string, string>;
   attribution: string;
   version: string;

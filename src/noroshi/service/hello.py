@@ -25,6 +25,7 @@ def hello(genesis: Genesis, config: NodeConfig, attribution: str) -> dict[str, A
         "node": genesis.node,
         "structure": {"id": structure.id, "title": structure.title},
         "partners": _partners(genesis, config),
+        "neighbours": _neighbours(genesis),
         "units": {unit.id: unit.name for unit in structure.units},
         "attribution": attribution,
         "version": version(),
@@ -47,6 +48,12 @@ def version() -> str:
         return metadata.version("noroshi")
     except metadata.PackageNotFoundError:
         return "unknown"
+
+
+def _neighbours(genesis: Genesis) -> list[str]:
+    """The partners to whom this node has a link; the others are reached through them or not at all."""
+    ends = [set(wire) for wire in genesis.wires if genesis.node in wire]
+    return sorted({genesis.node_partners[node] for pair in ends for node in pair} - {genesis.partner})
 
 
 def _partners(genesis: Genesis, config: NodeConfig) -> list[dict[str, str]]:

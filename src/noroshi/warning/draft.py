@@ -27,6 +27,9 @@ from noroshi.warning.watch import Floats, Ints, Watch
 WINDOW_SIGMAS = 1.959964
 """Two-sided 95 % of a Gaussian."""
 
+MIN_SPEED_MPS = 50.0
+"""Slower over the ground than this, the time of passing a place is not bounded by its speed."""
+
 KEEP_SHARE = 0.5
 """A warned area stays until its probability is below this share of `warn_probability`, so that none flickers."""
 
@@ -121,7 +124,9 @@ def start_gate(course: GroundTrack) -> Gate:
 
 def _pass_areas(course: GroundTrack, watch: Watch, rules: WarningRules) -> list[DraftArea]:
     near = passages(course, watch, rules.pass_half_width_m)
-    window_ns = np.rint(WINDOW_SIGMAS * near.sigma_s * 1e9).astype(np.int64)
+    speed_mps = np.maximum(np.interp(near.time_ns, course.time_ns, course.speed_mps), MIN_SPEED_MPS)
+    beside_s = rules.pass_half_width_m / speed_mps
+    window_ns = np.rint((WINDOW_SIGMAS * near.sigma_s + beside_s) * 1e9).astype(np.int64)
     areas = []
     for rows in _by_region(watch.region[near.place], near.probability, rules):
         first, last = rows[np.argmin(near.along_m[rows])], rows[np.argmax(near.along_m[rows])]

@@ -42,12 +42,18 @@ function others(view: View): string[] {
   return [...new Set([...named, ...view.state.links.keys()])].filter((p) => p !== own);
 }
 
+/** The words for a partner of whose link nothing was reported: there may be none. */
+function unheard(view: View, partner: string): "linkNone" | "linkUnknown" {
+  const neighbours = view.state.hello?.neighbours;
+  return neighbours && !neighbours.includes(partner) ? "linkNone" : "linkUnknown";
+}
+
 function links(view: View): VNode[] {
   return others(view).map((partner) => {
     const link = view.state.links.get(partner);
     return link
       ? h("span", { class: `link ${link.state}`, key: partner }, `${LINK_MARKS[link.state]} ${partner} ${view.t(LINK_WORDS[link.state])} `)
-      : h("span", { class: "link", key: partner }, `◌ ${partner} ${view.t("linkUnknown")} `);
+      : h("span", { class: "link", key: partner }, `◌ ${partner} ${view.t(unheard(view, partner))} `);
   });
 }
 
@@ -83,7 +89,7 @@ function linkRow(view: View, partner: string): VNode {
     "tr",
     { key: partner },
     h("th", { scope: "row" }, `${view.t("links")} ${partner}`),
-    h("td", { class: `link ${link?.state ?? ""}` }, link ? `${LINK_MARKS[link.state]} ${view.t(LINK_WORDS[link.state])}` : `◌ ${view.t("linkUnknown")}`),
+    h("td", { class: `link ${link?.state ?? ""}` }, link ? `${LINK_MARKS[link.state]} ${view.t(LINK_WORDS[link.state])}` : `◌ ${view.t(unheard(view, partner))}`),
     h("td", {}, link && link.since_ms > 0 ? view.t("linkSince", { age: durationText(view.nowMs - link.since_ms) }) : ""),
     h("td", {}, offset),
   );

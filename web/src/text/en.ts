@@ -36,6 +36,7 @@ export const en = {
   linkSilent: "silent",
   linkDown: "down",
   linkUnknown: "no link reported",
+  linkNone: "no direct link",
   linkSince: "for {age}",
   linkOffset: "clock differs by {offset} s",
 

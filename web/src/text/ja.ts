@@ -38,6 +38,7 @@ export const ja: Texts = {
   linkSilent: "応答なし",
   linkDown: "切断",
   linkUnknown: "回線の報告なし",
+  linkNone: "直接の回線なし",
   linkSince: "{age} 継続",
   linkOffset: "時計の差 {offset} 秒",
 

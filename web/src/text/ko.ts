@@ -38,6 +38,7 @@ export const ko: Texts = {
   linkSilent: "무응답",
   linkDown: "끊김",
   linkUnknown: "링크 보고 없음",
+  linkNone: "직접 링크 없음",
   linkSince: "{age} 동안",
   linkOffset: "시계 차이 {offset}초",
 
