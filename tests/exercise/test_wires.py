@@ -149,7 +149,10 @@ def test_loss_delays_and_never_loses_or_turns_round() -> None:
 
 @pytest.mark.slow
 @given(
-    st.lists(st.tuples(st.integers(0, 3000), st.sampled_from(["put-a", "put-b", "cut", "heal", "kill", "rise"])), max_size=60)
+    st.lists(
+        st.tuples(st.integers(0, 3000), st.sampled_from(["put-a", "put-b", "cut", "heal", "kill", "rise"])),
+        max_size=60,
+    )
 )  # fmt: skip
 def test_whatever_happens_all_rows_arrive_once_and_in_order(events: list[tuple[int, str]]) -> None:
     kernel, one, other, wire = pair(delay_s=0.03, jitter_s=0.05, loss=0.1)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
 
 from noroshi.messages.canonical import encode
 from noroshi.node.inputs import Received, TimerDue
@@ -136,8 +137,8 @@ def test_another_origin_or_host_is_refused(made: Make) -> None:
             own = {"origin": f"http://localhost:{port}", "host": f"localhost:{port}"}
             assert (await asked(jpn, "GET", "/api/info", token, None, **own))[0] == 200
             with pytest.raises(InvalidStatus):
-                await connect(address(jpn), origin="http://evil.example", proxy=None)  # type: ignore[arg-type]  # a NewType
-            async with connect(address(jpn), origin=f"http://127.0.0.1:{port}", proxy=None) as socket:  # type: ignore[arg-type]
+                await connect(address(jpn), origin=Origin("http://evil.example"), proxy=None)
+            async with connect(address(jpn), origin=Origin(f"http://127.0.0.1:{port}"), proxy=None) as socket:
                 assert (await entered(socket, jpn))["type"] == "hello"
 
     asyncio.run(scenario())

@@ -23,6 +23,7 @@ from noroshi.service.client import NodeClient
 from noroshi.service.node_check import check_node
 from noroshi.service.node_dir import NodeDir
 from noroshi.service.ports import listen_on
+from noroshi.service.process import run_node
 from noroshi.service.record_file import read_records
 from noroshi.service.supervisor import NodeEndedError, Supervisor
 from tests.service.conftest import until
@@ -299,3 +300,17 @@ def signalled(pid: int) -> bool:
 
 def test_an_operators_error_is_what_a_supervisor_raises() -> None:
     assert issubclass(NodeEndedError, OperatorError)
+
+
+def test_a_missing_place_table_is_one_sentence(
+    made: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (jpn,) = made("jpn")
+    table = tmp_path / "places.bin"
+    monkeypatch.setattr("noroshi.service.resources.table_path", lambda: table)
+    with pytest.raises(OperatorError, match=r"there is no file .*places\.bin; run `make places`"):
+        run_node(jpn.path)
+    table.write_bytes(b"NRSHPLCS" + bytes(100))
+    with pytest.raises(OperatorError, match=r"cannot read the table of places.*`make places`"):
+        run_node(jpn.path)
+    assert not jpn.record_path.exists()

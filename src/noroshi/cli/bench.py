@@ -67,7 +67,7 @@ def chosen(names: Sequence[str]) -> list[str]:
 def table(rows: Sequence[Result]) -> Table:
     """The results for a person: medians, extremes, the peer beside them."""
     made = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("benchmark", "measure", "median", "low to high (runs)", "peer", "must", "held"):
+    for head in ("benchmark", "measure", "value", "low to high (runs)", "peer", "must", "held"):
         made.add_column(head)
     for row in rows:
         made.add_row(*_cells(row))

@@ -119,6 +119,8 @@ class Shell:
             now_ns, self.name, f"The node is back from its record of {self._node.chain.sequence} entries"
         )
         self._set_timer(now_ns)
+        for partner in sorted(self.wires):
+            self.take_link(now_ns, partner, "down", 0.0, 0.0)  # what it knew of its links ended with it
         held, self._held = tuple(self._held), deque()
         self.take(now_ns, held)
         for _partner, wire in sorted(self.wires.items()):

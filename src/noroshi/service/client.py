@@ -155,7 +155,8 @@ class NodeClient:
             await socket.send(json.dumps({"token": self._page_token, "after": self.last}))
             while True:
                 try:
-                    text = await asyncio.wait_for(socket.recv(), SILENT_S)
+                    async with asyncio.timeout(SILENT_S):
+                        text = await socket.recv()
                 except WebSocketException:
                     if socket.close_code == 4403:
                         raise RefusedError(

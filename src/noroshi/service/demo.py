@@ -61,6 +61,9 @@ SETTLE_S = 1.5
 NOT_YET_NS = 3600 * NS_PER_S
 """Until the nodes run, the exercise's clock stands."""
 
+PROCESS_NEWS_S = 0.3
+"""How soon it is told that a node is another process now, in seconds of life."""
+
 Say = Callable[[str], None]
 
 
@@ -214,7 +217,9 @@ class _Live:
                 mode="scaled", start_ns=self._coalition.start_ns, anchor_unix_ns=anchor_ns, speed=self._speed
             )
             directories = {name: one.with_clock(clock) for name, one in directories.items()}
-            supervisor = Supervisor({name: one.path for name, one in directories.items()}, note=self._note_process)
+            supervisor = Supervisor(
+                {name: one.path for name, one in directories.items()}, note=self._note_process
+            )
             await supervisor.start()
             if time.time_ns() < anchor_ns or lead_s == LEAD_S[-1]:
                 self._clock = ScaledClock(self._coalition.start_ns, anchor_ns, self._speed)
@@ -265,6 +270,7 @@ class _Live:
         """Plays to the scenario's end; False when somebody stopped it before."""
         end_ns = self._coalition.start_ns + seconds(self._coalition.scenario.duration_s)
         parts: list[Coroutine[Any, Any, None]] = [self._sense(), self._control(supervisor)]
+        parts.append(self._tell_processes(supervisor))
         for seat in self._seats.values():
             parts += [self._give(seat), self._follow(seat), self._work(seat)]
         tasks = [asyncio.create_task(each) for each in parts]
@@ -287,6 +293,17 @@ class _Live:
             await asyncio.gather(*tasks, stopping, ending, return_exceptions=True)
             for seat in self._seats.values():
                 await seat.client.close()
+
+    async def _tell_processes(self, supervisor: Supervisor) -> None:
+        """Says which process each node is, so that somebody may kill one and see it come back."""
+        known: dict[str, int] = {}
+        while True:
+            for name in self._seats:
+                process = supervisor.pid(name)
+                if process is not None and supervisor.ready(name) and known.get(name) != process:
+                    self._note(name, f"the node runs as process {process}")
+                    known[name] = process
+            await asyncio.sleep(PROCESS_NEWS_S)
 
     async def _until(self, time_ns: int) -> None:
         while (delay_s := self._clock.delay_s(time_ns)) > 0.0:

@@ -55,6 +55,7 @@ MAX_FIRST_FRAME = 1024
 SLOW_S = 10.0
 """A client that takes nothing for so long is cut off; it may come back and go on."""
 
+BYE_S = 1.0
 CLOCK_EVERY_S = 1.0
 
 CLOSE_REFUSED, CLOSE_AWAY, CLOSE_SLOW, CLOSE_PROTOCOL = 4403, 1001, 1013, 1002
@@ -154,8 +155,8 @@ class Pages:
         except (WebSocketDisconnect, OSError, RuntimeError):
             return  # the client has gone; it comes back with its last row
         except asyncio.CancelledError:
-            with contextlib.suppress(WebSocketDisconnect, OSError, RuntimeError, TimeoutError):
-                await asyncio.wait_for(_bye(socket, CLOSE_AWAY, self._shell.failed or STOPPING), 1.0)
+            with contextlib.suppress(WebSocketDisconnect, OSError, RuntimeError):
+                await _bye(socket, CLOSE_AWAY, self._shell.failed or STOPPING)
         finally:
             self._clients.discard(task)
 
@@ -170,7 +171,8 @@ class Pages:
     async def _first_frame(self, socket: WebSocket) -> int | None:
         """The row after which an entitled client goes on; None for everybody else."""
         try:
-            text = await asyncio.wait_for(socket.receive_text(), FIRST_FRAME_S)
+            async with asyncio.timeout(FIRST_FRAME_S):
+                text = await socket.receive_text()
             first = json.loads(text) if len(text) <= MAX_FIRST_FRAME else None
         except (TimeoutError, ValueError, KeyError, RecursionError):
             return None
@@ -198,8 +200,7 @@ class Pages:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
         if isinstance(error, TimeoutError):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(_bye(socket, CLOSE_SLOW, TOO_SLOW), 1.0)
+            await _bye(socket, CLOSE_SLOW, TOO_SLOW)
         elif isinstance(error, LocalError):
             await _bye(socket, CLOSE_AWAY, str(error))
         elif error is not None:
@@ -327,8 +328,11 @@ async def _send_in_time(socket: WebSocket, text: str) -> None:
 
 
 async def _bye(socket: WebSocket, code: int, reason: str) -> None:
-    await socket.send_text(_json({"type": "bye", "reason": reason}))
-    await socket.close(code, reason[:100])
+    """Says why the stream ends, to a client that may take nothing any more."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BYE_S):
+            await socket.send_text(_json({"type": "bye", "reason": reason}))
+            await socket.close(code, reason[:100])
 
 
 def _json(value: dict[str, Any]) -> str:

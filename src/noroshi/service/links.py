@@ -263,7 +263,8 @@ class _Connection:
 
     async def _watch(self) -> None:
         """Pings, and notices silence."""
-        await asyncio.wait_for(self._ready.wait(), HANDSHAKE_S)
+        async with asyncio.timeout(HANDSHAKE_S):
+            await self._ready.wait()
         pinged_s = self._loop.time()
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
@@ -352,7 +353,9 @@ class NodeLinks:
                     peer.host, peer.port, ssl=self._client_contexts[name], server_hostname="",
                     ssl_handshake_timeout=HANDSHAKE_S,
                 )  # fmt: skip
-                reader, writer = await asyncio.wait_for(opening, HANDSHAKE_S)
+                # Not `wait_for`: before Python 3.12 it may lose a cancellation, and closing would wait for ever.
+                async with asyncio.timeout(HANDSHAKE_S):
+                    reader, writer = await opening
             except (OSError, TimeoutError) as error:
                 cause = f"cannot reach {name} at {peer.host}:{peer.port}: {_reason(error)}; trying again"
                 if cause != told:

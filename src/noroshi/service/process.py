@@ -255,7 +255,7 @@ def _server(pages: Pages, directory: NodeDir) -> uvicorn.Server:
     config = uvicorn.Config(
         application(pages, directory.config, page_directory()),
         log_config=None,
-        log_level="critical",
+        log_level="error",
         access_log=False,
         lifespan="off",
         http="h11",

@@ -14,6 +14,7 @@ record.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -169,10 +170,9 @@ class NodeShell:
             return
         wait_s = min(self.clock.delay_s(self._core.next_due_ns), LONGEST_SLEEP_S)
         if wait_s > 0.0:
-            try:
-                await asyncio.wait_for(self._work.wait(), wait_s)
-            except TimeoutError:
-                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._work.wait()
 
     async def _group(self) -> None:
         """Handles what is due and what waits, for at most GROUP_S, and makes it durable at once."""

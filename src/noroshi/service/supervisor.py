@@ -168,7 +168,8 @@ class _Child:
 
     async def until_ready(self) -> Ready:
         try:
-            return await asyncio.wait_for(asyncio.shield(self.ready), READY_S)
+            async with asyncio.timeout(READY_S):
+                return await asyncio.shield(self.ready)
         except TimeoutError:
             raise NodeEndedError(
                 "start the node", subject=self.name, cause=f"it did not listen within {READY_S:.0f} s",
@@ -203,7 +204,8 @@ class _Child:
             process.send_signal(signal.SIGCONT)
             process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

@@ -24,10 +24,13 @@ from noroshi.cli.benches.three_nodes import RADAR, ROWS, SIGMA_MRAD, SIGMA_RANGE
 from noroshi.clock import NS_PER_S, seconds
 from noroshi.errors import LocalError
 from noroshi.exercise.coalition import Coalition
-from noroshi.exercise.draws import entropy, stream
+from noroshi.exercise.draws import entropy, stream, uniform
+from noroshi.exercise.scenario import Sensor
 from noroshi.geo.frames import look_angles
 from noroshi.node.inputs import Detections
+from noroshi.node.warn import EAGER_S
 from noroshi.service.client import NodeClient
+from noroshi.sharing.link import TICK_NS
 from noroshi.tracking import arc_state, free_fall_arc, warm
 
 ORIGIN, NEXT_HOP, FAR = "JPN", "USA", "KOR"
@@ -40,8 +43,9 @@ SEEN_FROM_S = 150.0
 """Objects fly the packaged arc side by side, 67 km apart, and are first seen so long after their start. A lane is used
 again after ten events, when its last object is far ahead."""
 
-LEAD_S = 0.3
-"""From the earlier measurements to the deciding one: a young picture is looked at ten times a second at most."""
+LEAD_S = 0.25
+"""From the earlier measurements to the deciding one: a young picture is looked at each `EAGER_S` at most. To it comes
+a part of a link's tick, drawn anew for each event: else all would follow the tick of the one before."""
 
 PAUSE_S = 0.05
 LOST_S = 20.0
@@ -59,7 +63,7 @@ class Size:
 
 
 FULL = Size(rounds=8, events=26)
-QUICK = Size(rounds=1, events=15)
+QUICK = Size(rounds=1, events=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,7 @@ class Event:
     answered_ms: float
 
 
-def run(
-    *, quick: bool, seed: int, progress: Callable[[str], None], size: Size | None = None
-) -> list[Result]:
+def run(*, quick: bool, seed: int, progress: Callable[[str], None], size: Size | None = None) -> list[Result]:
     """All rows of the benchmark. Raises LocalError when a warning is lost, NodeEndedError when a node cannot run."""
     size = size or (QUICK if quick else FULL)
     warm()  # the nodes then find their numerical code compiled
@@ -101,7 +103,8 @@ async def _round(joined: Coalition, folder: Path, seed: int, events: int) -> lis
         ]
         try:
             await watch.connected(len(clients))
-            return [await _event(clients[ORIGIN], watch, seed, number) for number in range(events)]
+            radar = joined.scenario.sensors[0]
+            return [await _event(clients[ORIGIN], watch, radar, seed, number) for number in range(events)]
         finally:
             for task in following:
                 task.cancel()
@@ -145,13 +148,14 @@ class _Watch:
             raise LocalError(operation, cause=cause) from None
 
 
-async def _event(client: NodeClient, watch: _Watch, seed: int, number: int) -> Event:
+async def _event(client: NodeClient, watch: _Watch, radar: Sensor, seed: int, number: int) -> Event:
     """One object: its earlier measurements, a pause, the deciding one."""
-    last_ns = time.time_ns() + seconds(LEAD_S)
-    *earlier, deciding = _detections(seed, number, last_ns)
+    lead_s = LEAD_S + uniform(entropy(seed, "bench"), "phase", number) * TICK_NS / NS_PER_S
+    last_ns = time.time_ns() + seconds(lead_s)
+    *earlier, deciding = detections(radar, seed, number, last_ns)
     watch.shown_s.clear()
     await client.give(earlier)
-    await asyncio.sleep(max(LEAD_S / 2, (last_ns - time.time_ns()) / NS_PER_S))
+    await asyncio.sleep(max(EAGER_S, (last_ns - time.time_ns()) / NS_PER_S))
     if watch.shown_s:
         raise LocalError("measure a warning", subject=f"event {number + 1}", cause="it came too early")
     start_s = time.perf_counter()
@@ -163,11 +167,8 @@ async def _event(client: NodeClient, watch: _Watch, seed: int, number: int) -> E
     return Event(shown_ms, 1e3 * (answered_s - start_s))
 
 
-def _detections(seed: int, number: int, last_ns: int) -> list[Detections]:
+def detections(radar: Sensor, seed: int, number: int, last_ns: int) -> list[Detections]:
     """The looks of one object, one a second, the last at `last_ns`."""
-    from noroshi.service.exercise_files import PACKAGED_SCENARIO, stage
-
-    radar = next(one for one in stage(PACKAGED_SCENARIO).scenario.sensors if one.id == RADAR)
     lane = math.radians(FIRST_LAT_DEG + LANE_DEG * (number % LANES))
     arc = free_fall_arc(lane, math.radians(LAUNCH_LON_DEG), AZIMUTH_RAD, RANGE_M, APOGEE_M)
     states = arc_state(arc, SEEN_FROM_S + np.arange(ROWS))

@@ -7,7 +7,7 @@ in each run. Times are the process's own processor time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +15,7 @@ from noroshi.cli.benches.approvals import DAY_NS, STAFF, Chain, draws
 from noroshi.cli.benches.node_load import handled_messages
 from noroshi.cli.benches.report import Result, result
 from noroshi.errors import LocalError, OperatorError
+
 
 def own_day(arrivals: list[int], work: list[list[int]]) -> tuple[int, int, float]:
     """Decisions, the sum of their times in ns, and the seconds of processor time that it took."""
@@ -33,15 +34,15 @@ def simpy_day(arrivals: list[int], work: list[list[int]]) -> tuple[int, int, flo
     desks = [simpy.Resource(environment, capacity) for capacity in STAFF]
     done = [0, 0]
 
-    def case_process(case: int) -> Iterator[Any]:
+    def case_process(case: int) -> Generator[Any, Any, None]:
         for level, desk in enumerate(desks):
             with desk.request() as request:
                 yield request
                 yield environment.timeout(work[case][level])
                 done[0] += 1
-                done[1] += environment.now
+                done[1] += int(environment.now)
 
-    def source() -> Iterator[Any]:
+    def source() -> Generator[Any, Any, None]:
         for case, at in enumerate(arrivals):
             yield environment.timeout(at - environment.now)
             environment.process(case_process(case))

@@ -124,7 +124,11 @@ def _directories(joined: Coalition, folder: Path) -> list[NodeDir]:
 async def _until_joined(clients: dict[str, NodeClient], joined: Coalition) -> None:
     """Waits until both ends of every link say that it is up."""
     partner_of = joined.members[0].genesis.node_partners
-    wanted = {(partner_of[a], partner_of[b]) for pair in joined.members[0].genesis.wires for a, b in (pair, pair[::-1])}
+    wanted = {
+        (partner_of[a], partner_of[b])
+        for pair in joined.members[0].genesis.wires
+        for a, b in (pair, pair[::-1])
+    }
     up: set[tuple[str, str]] = set()
     all_up = asyncio.Event()
 
@@ -142,7 +146,9 @@ async def _until_joined(clients: dict[str, NodeClient], joined: Coalition) -> No
         await asyncio.wait_for(all_up.wait(), LINKS_UP_S)
     except TimeoutError:
         missing = ", ".join(f"{a} to {b}" for a, b in sorted(wanted - up))
-        raise LocalError("join the nodes", subject=missing, cause=f"not up within {LINKS_UP_S:.0f} s") from None
+        raise LocalError(
+            "join the nodes", subject=missing, cause=f"not up within {LINKS_UP_S:.0f} s"
+        ) from None
     finally:
         for task in following:
             task.cancel()
