@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from noroshi.command.alerts import AlertDesk, Approval, Draft, approval_defect, digest_of
+from noroshi.command.alerts import CANCEL, ISSUE, AlertDesk, Approval, Draft, approval_defect, digest_of
 from noroshi.command.posts import Seat, answer
 from noroshi.messages.bodies import AlertBody, TextRow
 from tests.messages.conftest import Party, make_party
@@ -44,11 +44,10 @@ def drafted(type_: str = "Alert") -> tuple[AlertDesk, Draft]:
 
 def test_two_posts_issue_an_alert() -> None:
     desk, draft = drafted()
-    assert desk.sign(draft.digest, step("watch", "originate")) == ""
-    assert draft.state == "originated"
-    assert desk.sign(draft.digest, step("approver", "approve")) == ""
-    assert draft.state == "issued"
-    issued = desk.issue(draft, 50)
+    assert [desk.sign(draft.digest, step("watch", "originate")), draft.state] == ["", "originated"]
+    assert [desk.sign(draft.digest, step("approver", "approve")), draft.state] == ["", "issued"]
+    issued = draft.whole(50)
+    desk.stand(draft, issued)
     assert issued.approvals == [b"raw watch", b"raw approver"]
     assert desk.standing(EVENT) == (issued,)
 
@@ -92,7 +91,9 @@ def test_a_draft_lapses() -> None:
     assert desk.pending(EVENT) is None
 
 
-def signed(party: Party, post: str, digest: bytes, step_name: str) -> bytes:
+def signed(
+    party: Party, post: str, digest: bytes, step_name: str, decision: str = ISSUE, outcome: str = ""
+) -> bytes:
     seat = Seat(party.certificates[post], "jpn", party.scheme, party.secrets[post], b"k" * 32)
     fields = {
         "task": f"{step_name}:{digest.hex()}",
@@ -100,12 +101,12 @@ def signed(party: Party, post: str, digest: bytes, step_name: str) -> bytes:
         "audience": ["JPN"],
         "event": "",
         "case": digest[:16].hex(),
-        "decision": "civil-alert-issue",
+        "decision": decision,
         "step": step_name,
         "subject": digest.hex(),
         "deadline_ns": 0,
     }
-    return answer(fields, "", seat, 5)
+    return answer(fields, outcome, seat, 5)
 
 
 def test_anybody_can_check_the_signatures_under_an_alert() -> None:
@@ -115,23 +116,28 @@ def test_anybody_can_check_the_signatures_under_an_alert() -> None:
     stranger = signed(party, "jp-pm.duty", digest, "ruling")
     whole = msgspec.structs.replace(body(), digest=digest, sent_ns=9)
     assert (
-        approval_defect(msgspec.structs.replace(whole, approvals=[watch]), party.trust, 9)
+        approval_defect(msgspec.structs.replace(whole, approvals=[watch]), party.trust, 9, origin="JPN")
         == "second-person-needed"
     )
     both = msgspec.structs.replace(whole, approvals=[watch, watch])
-    assert approval_defect(both, party.trust, 9) == "second-person-needed"
+    assert approval_defect(both, party.trust, 9, origin="JPN") == "second-person-needed"
     mixed = msgspec.structs.replace(whole, approvals=[watch, stranger])
-    assert approval_defect(mixed, party.trust, 9) == "approval-of-something-else"
+    assert approval_defect(mixed, party.trust, 9, origin="JPN") == "approval-of-something-else"
     changed = msgspec.structs.replace(whole, recipients=["jp-muni"], approvals=[watch])
-    assert approval_defect(changed, party.trust, 9) == "digest-differs"
+    assert approval_defect(changed, party.trust, 9, origin="JPN") == "digest-differs"
+    refusal = signed(party, "jp-cabsec.watch", digest, "ruling", outcome="refuse")
+    refused = msgspec.structs.replace(whole, approvals=[watch, refusal])
+    assert approval_defect(refused, party.trust, 9, origin="JPN") == "approval-of-something-else"
+    foreign = msgspec.structs.replace(whole, approvals=[watch])
+    assert approval_defect(foreign, party.trust, 9, origin="USA") == "approval-of-something-else"
     forged = msgspec.structs.replace(whole, approvals=[watch[:-1] + bytes([watch[-1] ^ 1])])
-    assert approval_defect(forged, party.trust, 9) == "approval-bad-signature"
+    assert approval_defect(forged, party.trust, 9, origin="JPN") == "approval-bad-signature"
     cancel = body("Cancel")
     digest = digest_of(cancel)
     one = msgspec.structs.replace(
-        cancel, digest=digest, approvals=[signed(party, "jp-cabsec.watch", digest, "ruling")]
+        cancel, digest=digest, approvals=[signed(party, "jp-cabsec.watch", digest, "ruling", CANCEL)]
     )
-    assert approval_defect(one, party.trust, 9) == ""
+    assert approval_defect(one, party.trust, 9, origin="JPN") == ""
 
 
 def test_an_answer_given_twice_is_the_same_message() -> None:

@@ -35,7 +35,7 @@ def test_a_whole_chain_passes_also_without_bodies() -> None:
 )
 def test_any_change_is_found_at_its_record(change: dict[str, object]) -> None:
     records = chain_of(5)
-    records[2] = replace(records[2], **change)  # type: ignore[arg-type]  # fields of a record
+    records[2] = replace(records[2], **change)
     with pytest.raises(DamagedRecordError) as caught:
         list(verified("x", records))
     assert caught.value.sequence == 3

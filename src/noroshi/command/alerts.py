@@ -27,7 +27,8 @@ CORRECT = "civil-alert-correct"
 CANCEL = "civil-alert-cancel"
 
 DraftState = Literal["drafted", "originated", "issued", "refused", "superseded", "expired"]
-DraftStep = Literal["originate", "approve", "refuse", "supersede", "expire"]
+PostStep = Literal["originate", "approve", "refuse"]
+DraftStep = PostStep | Literal["supersede", "expire"]
 
 DRAFT_TABLE: Mapping[tuple[DraftState, DraftStep], DraftState] = MappingProxyType(
     {
@@ -46,13 +47,17 @@ DRAFT_TABLE: Mapping[tuple[DraftState, DraftStep], DraftState] = MappingProxyTyp
 PERSONS = {"Alert": 2, "Update": 2, "Cancel": 1}
 """How many different posts must sign: two to tell the public something new, one to take it back."""
 
+APPROVING = frozenset({("request", ""), ("ruling", "decided")})
+"""(step, outcome) of the messages that carry an alert: originated, approved. A refusal is signed as well, and never
+counts as a signature under what it refuses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
     """One post's signature under a draft's digest: its whole signed message."""
 
     post: str
-    step: Literal["originate", "approve", "refuse"]
+    step: PostStep
     raw: bytes
     time_ns: int
 
@@ -67,6 +72,12 @@ class Draft:
     deadline_ns: int
     state: DraftState = "drafted"
     approvals: list[Approval] = field(default_factory=list)
+
+    def whole(self, now_ns: int) -> AlertBody:
+        """The alert with the signatures that it has so far, as it would be sent now."""
+        return msgspec.structs.replace(
+            self.body, sent_ns=now_ns, approvals=[one.raw for one in self.approvals]
+        )
 
 
 def digest_of(body: AlertBody) -> bytes:
@@ -102,7 +113,7 @@ class AlertDesk:
         return next((one for one in self._drafts.values() if one.event == event and _open(one)), None)
 
     def standing(self, event: bytes) -> tuple[AlertBody, ...]:
-        """The alerts issued for an event, oldest first; the last one a `Cancel` once it has ended."""
+        """The alerts that stand for an event, oldest first; none once they have been cancelled."""
         return tuple(self._standing.get(event, ()))
 
     def sign(self, digest: bytes, approval: Approval) -> str:
@@ -125,12 +136,12 @@ class AlertDesk:
         draft.approvals.append(approval)
         return ""
 
-    def issue(self, draft: Draft, now_ns: int) -> AlertBody:
-        """The alert of an approved draft; it stands from now on."""
-        approvals = [one.raw for one in draft.approvals]
-        body = msgspec.structs.replace(draft.body, sent_ns=now_ns, approvals=approvals)
-        self._standing.setdefault(draft.event, []).append(body)
-        return body
+    def stand(self, draft: Draft, body: AlertBody) -> None:
+        """The draft has been sent as `body`: it stands from now on, or ends what stood."""
+        if body.type == "Cancel":
+            self._standing.pop(draft.event, None)
+        else:
+            self._standing.setdefault(draft.event, []).append(body)
 
     def expire(self, digest: bytes, now_ns: int) -> bool:
         """Lets a draft lapse that is past its deadline; whether it did."""
@@ -141,8 +152,11 @@ class AlertDesk:
         return True
 
 
-def approval_defect(body: AlertBody, trust: TrustStore, now_ns: int) -> str:
-    """Why an alert's signatures do not carry it, or an empty text. Anybody who holds the certificates can ask."""
+def approval_defect(body: AlertBody, trust: TrustStore, now_ns: int, *, origin: str) -> str:
+    """Why an alert's signatures do not carry it, or an empty text. Anybody who holds the certificates can ask.
+
+    origin: the partner whose alert it is; nobody else's posts can have signed it.
+    """
     if digest_of(body) != body.digest:
         return "digest-differs"
     posts: set[str] = set()
@@ -150,7 +164,7 @@ def approval_defect(body: AlertBody, trust: TrustStore, now_ns: int) -> str:
         outcome = verify(Unverified(raw), trust, now_ns)
         if isinstance(outcome, Refused):
             return f"approval-{outcome.reason}"
-        if not _approves(outcome, body):
+        if outcome.origin != origin or not _approves(outcome, body):
             return "approval-of-something-else"
         posts.add(outcome.envelope.post)
     return "" if len(posts) >= PERSONS[body.type] else "second-person-needed"
@@ -162,7 +176,8 @@ def _approves(message: Message, body: AlertBody) -> bool:
         isinstance(content, DecisionBody)
         and content.subject == body.digest
         and content.unit == body.unit == message.signer.unit
-        and content.outcome != "refuse"
+        and content.decision == (CANCEL if body.type == "Cancel" else ISSUE)
+        and (content.step, content.outcome) in APPROVING
     )
 
 

@@ -64,8 +64,8 @@ class Task:
 def answer(fields: Mapping[str, Any], outcome: str, seat: Seat, now_ns: int) -> bytes:
     """The signed message with which a post answers a task.
 
-    outcome: `concur` or `refuse` where the task is a choice, else it is ignored. The id depends on the task and
-    not on the time, so an answer that is sent twice counts once.
+    outcome: `concur` or `refuse` where the task is a choice (an alert's is one), else it is ignored. The id depends
+    on the task and not on the time, so an answer that is sent twice counts once.
     """
     body: AcknowledgementBody | DecisionBody
     if fields["kind"] == "acknowledgement":
@@ -109,7 +109,7 @@ def _outcome(
     fields: Mapping[str, Any], outcome: str
 ) -> Literal["", "concur", "refuse", "decided", "refused"]:
     if fields["step"] == "request":
-        return ""
+        return "refused" if outcome == "refuse" and fields.get("subject") else ""
     if fields["step"] == "ruling":
         return "refused" if outcome == "refuse" else "decided"
     return "refuse" if outcome == "refuse" else "concur"

@@ -12,7 +12,8 @@ release decision, a refusal. A replay of the inputs gives the derived ones back,
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from noroshi.messages.canonical import encode
 
@@ -26,11 +27,11 @@ DERIVED = frozenset({"message", "release", "refusal", "note"})
 """Types of records that the core makes of the input before them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record. `body` is None where retention has dropped it; `body_hash` stays.
 
-    sequence: dense from 1; now_ns: the node's time when it was accepted; type: one of INPUTS or DERIVED.
+    sequence: dense from 1; now_ns: the node's time when it was accepted; type: one of INPUTS or DERIVED. A log in memory
+    holds many, so Python's collector of cycles is told to pass them by: they hold numbers, texts and bytes only.
     """
 
     sequence: int

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from noroshi.errors import LocalError
 from noroshi.log.record import Record, check
 
@@ -31,8 +33,7 @@ class DamagedRecordError(LocalError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     """One numbered row of what one party may have; all that a link, a page or a gateway ever reads.
 
     party: `partner:USA`, `staff`, `gateway:cap`; number: dense per party from 1; lane: 0 is served first; key: rows

@@ -28,6 +28,9 @@ class NotCanonicalError(PartnerError):
     """The bytes are not msgpack, or not in the canonical form."""
 
 
+_SCALARS = frozenset({str, int, bytes, bool, type(None)})
+_TEXT, _NUMBER = frozenset({str}), frozenset({float})
+
 _ENCODER = msgspec.msgpack.Encoder(order="sorted")
 
 
@@ -52,15 +55,21 @@ def decode(data: bytes) -> Any:
 
 
 def _is_plain(value: Any, depth: int) -> bool:
+    """Whether a decoded value holds only what the form knows. Looks at types in bulk: most of a body is numbers."""
     kind = type(value)
-    if kind is float:
-        return isfinite(value)
-    if kind is str or kind is int or kind is bytes or kind is bool or value is None:
-        return True
+    if kind is list:
+        items = value
+    elif kind is dict:
+        if not _TEXT.issuperset(map(type, value)):
+            return False
+        items = value.values()
+    else:
+        return kind in _SCALARS or (kind is float and isfinite(value))
     if depth == 0:
         return False
-    if kind is list:
-        return all(_is_plain(item, depth - 1) for item in value)
-    if kind is dict:
-        return all(type(key) is str and _is_plain(item, depth - 1) for key, item in value.items())
-    return False
+    kinds = set(map(type, items))
+    if kinds <= _SCALARS:
+        return True
+    if kinds == _NUMBER:
+        return all(map(isfinite, items))
+    return all(_is_plain(item, depth - 1) for item in items if type(item) not in _SCALARS)

@@ -123,14 +123,18 @@ def _entrance_defect(work: Work, given: Received, received: Message) -> str:
     """Whether this party may bring this message: a link what its partner may relay, a post its own words."""
     state, envelope = work.state, received.envelope
     side, _, name = given.party.partition(":")
-    if envelope.origin == state.own and side == "partner":
-        return "our-own-message-came-back"
+    own = envelope.origin == state.own
+    serving = state.genesis.nodes.get(envelope.unit, "")
+    if serving != envelope.node or state.genesis.node_partners.get(serving) != envelope.origin:
+        return "not-its-unit"
     if side == "post":
-        return "" if envelope.post == name and envelope.origin == state.own else "not-this-posts-message"
+        return "" if own and envelope.post == name else "not-this-posts-message"
     if side == "control":
-        return "" if received.signer.role == "control" else "not-control"
-    if name not in state.policy.neighbours:
+        return "" if own and received.signer.role == "control" else "not-control"
+    if side != "partner" or name not in state.policy.neighbours:
         return "unknown-partner"
+    if own:
+        return "our-own-message-came-back"
     if state.own not in envelope.label.audience:
         return "not-released-to-us"
     way = state.policy.route(envelope.origin, state.own, envelope.label.audience | {envelope.origin})

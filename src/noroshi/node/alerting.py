@@ -1,24 +1,42 @@
 """Alerts stage: an own warning becomes a draft for the authority's posts, their signatures an alert, its end an end.
 
 The unit is the one that the structure lets decide `civil-alert-issue` for this nation. Nothing is issued by the
-node itself: it drafts, checks the signatures, and passes on what two posts have signed.
+node itself: it drafts, checks the signatures, and passes on what two posts have signed. An alert stays the business
+of its posts until it is taken back: the task to do so is open as long as the alert stands.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
+
 from noroshi.clock import seconds
-from noroshi.command.alerts import CANCEL, ISSUE, AlertDesk, Approval, Draft, approval_defect, regions
-from noroshi.command.posts import Task
+from noroshi.command.alerts import (
+    CANCEL,
+    ISSUE,
+    AlertDesk,
+    Approval,
+    Draft,
+    PostStep,
+    approval_defect,
+    regions,
+)
+from noroshi.command.posts import Action, Task
 from noroshi.gateways.cap import CapContext, encode_alert
 from noroshi.messages import Message
 from noroshi.messages.bodies import AlertBody, DecisionBody, WarningBody
 from noroshi.node import deciding, rows, tasks
 from noroshi.node.events import Event
 from noroshi.node.speak import say
-from noroshi.node.work import MS_PER_NS, Work
+from noroshi.node.work import Work
 from noroshi.structure.authority import alert_recipients
-from noroshi.warning.statements import Basis
 from noroshi.warning.texts import alert_texts
+
+STEPS: Mapping[str, Action] = MappingProxyType(
+    {"originate": "originate-alert", "approve": "approve-alert", "retract": "retract-alert"}
+)
+"""What posts are asked about a draft, and what such a task is called."""
 
 
 def warned(work: Work, event: Event, warning: WarningBody) -> None:
@@ -27,44 +45,43 @@ def warned(work: Work, event: Event, warning: WarningBody) -> None:
     if desk is None:
         return
     key = _key(event)
-    standing, pending = desk.standing(key), desk.pending(key)
+    pending, standing = desk.pending(key), desk.standing(key)
+    if pending is not None and (warning.state == "ended" or pending.body.type == "Cancel"):
+        _drop(work, pending)
+        pending = None
     if warning.state == "ended":
-        if pending is not None:
-            _drop(work, pending)
-        if standing and standing[-1].type != "Cancel":
+        if standing and standing[-1].expires_ns > work.now_ns:
             _draft(work, desk, event, warning, "Cancel")
         return
     told = pending.body if pending else standing[-1] if standing else None
-    if told is not None and told.type != "Cancel" and regions(warning.areas) <= regions(told.areas):
-        return
-    _draft(work, desk, event, warning, "Update" if standing and standing[-1].type != "Cancel" else "Alert")
+    if told is None or not regions(warning.areas) <= regions(told.areas):
+        _draft(work, desk, event, warning, "Update" if standing else "Alert")
 
 
 def signed(work: Work, message: Message, body: DecisionBody, party: str) -> None:
-    """A post has originated, approved, refused or retracted: checks its authority, and issues what is complete."""
-    state, envelope = work.state, message.envelope
-    desk = state.desks.get(body.unit)
-    draft = desk.find(body.subject) if desk is not None else None
-    if desk is None or draft is None:
-        work.refuse(party, "unknown-draft", body.subject.hex())
-        return
-    decision = CANCEL if draft.body.type == "Cancel" else ISSUE
-    if body.decision != decision or body.unit not in state.able(decision, "decide"):
-        work.refuse(party, "no-authority", f"{body.unit} may not decide {body.decision}")
-        return
-    step = "refuse" if body.outcome == "refused" else "originate" if body.step == "request" else "approve"
-    if draft.body.type == "Cancel" and step == "approve":
-        step = "originate"
-    reason = desk.sign(draft.digest, Approval(envelope.post, step, message.raw, envelope.time_ns))  # type: ignore[arg-type]  # one of the three words above
+    """A post has originated, approved, refused or taken back: counts its signature, and issues what is complete.
+
+    That it may sign is known. The step follows from the draft and from what the post has signed, never from a task.
+    """
+    envelope = message.envelope
+    desk = work.state.desks[body.unit]
+    draft = desk.find(body.subject)
+    assert draft is not None  # `authority` has found it
+    step = _step(draft, body)
+    late = work.now_ns > draft.deadline_ns
+    reason = (
+        "draft-expired"
+        if late
+        else desk.sign(draft.digest, Approval(envelope.post, step, message.raw, envelope.time_ns))
+    )
     if reason:
         work.refuse(party, reason, draft.digest.hex())
         return
     verb = {"originate": "originated", "approve": "approved", "refuse": "refused"}[step]
-    says = f"{envelope.post} {'retracted' if decision == CANCEL else verb} the alert {draft.body.identifier}"
-    deciding.show_step(work, message, body, says)
-    for suffix in ("originate", "approve", "retract"):
-        if step in suffix or draft.state != "originated" or suffix == "originate":
-            tasks.close(work, f"{suffix}:{draft.digest.hex()}", "done")
+    if draft.body.type == "Cancel":
+        verb = "kept" if step == "refuse" else "took back"
+    deciding.show_step(work, message, body, f"{envelope.post} {verb} the alert {draft.body.identifier}")
+    _close_tasks(work, draft, "done")
     if draft.state == "originated":
         _ask(work, draft, "approve")
     elif draft.state == "issued":
@@ -74,13 +91,20 @@ def signed(work: Work, message: Message, body: DecisionBody, party: str) -> None
 def due(work: Work, digest: bytes) -> None:
     """A draft's deadline has come."""
     for desk in work.state.desks.values():
-        if desk.expire(digest, work.now_ns):
-            for suffix in ("originate", "approve", "retract"):
-                tasks.close(work, f"{suffix}:{digest.hex()}", "expired")
+        draft = desk.find(digest)
+        if draft is not None and desk.expire(digest, work.now_ns):
+            _close_tasks(work, draft, "expired")
             work.show(
                 "refusal", "An alert lapsed: nobody approved it in time", party=desk.unit, reason="draft-expired",
                 detail=digest.hex(),
             )  # fmt: skip
+
+
+def _step(draft: Draft, body: DecisionBody) -> PostStep:
+    """What a signature means: one is enough to take an alert back, so it is the first whatever it is called."""
+    if body.outcome in ("refuse", "refused"):
+        return "refuse"
+    return "originate" if body.step == "request" or draft.body.type == "Cancel" else "approve"
 
 
 def _desk(work: Work) -> AlertDesk | None:
@@ -92,49 +116,71 @@ def _desk(work: Work) -> AlertDesk | None:
     return None
 
 
-def _draft(work: Work, desk: AlertDesk, event: Event, warning: WarningBody, type_: str) -> None:
+def _draft(
+    work: Work,
+    desk: AlertDesk,
+    event: Event,
+    warning: WarningBody,
+    type_: Literal["Alert", "Update", "Cancel"],
+) -> None:
     state = work.state
     key = _key(event)
-    earlier = desk.standing(key)
-    number = len(earlier) + 1
+    standing = desk.standing(key)
     count = state.counters["alert"] = state.counters.get("alert", 0) + 1
     alias = state.alias("alert", count, state.own_audience)
-    areas = list(earlier[-1].areas) if type_ == "Cancel" else list(warning.areas)
-    rings = earlier[-1].rings if type_ == "Cancel" else warning.corridor
+    ends = type_ == "Cancel"
+    areas = list(standing[-1].areas if ends else warning.areas)
     template, texts = alert_texts(
         state.genesis.realm, type_, areas, warning.reason, nation=state.nation, now_ns=work.now_ns
     )
+    rules = state.genesis.rules
+    expires_ns = work.now_ns + seconds(rules.alert_expires_s)
     body = AlertBody(
-        identifier=f"{state.own}-{alias[:6].hex()}-{number}",
-        type=type_,  # type: ignore[arg-type]  # one of the three words of CAP
+        identifier=f"{state.own}-{alias[:6].hex()}-{len(standing) + 1}",
+        type=type_,
         unit=desk.unit,
         sent_ns=0,
-        expires_ns=work.now_ns + seconds(state.genesis.rules.alert_expires_s),
+        expires_ns=expires_ns,
         template=template,
         texts=texts,
         areas=areas,
-        rings=rings,
-        references=[one.identifier for one in earlier],
-        recipients=earlier[-1].recipients if type_ == "Cancel" else _recipients(work, desk.unit),
+        rings=standing[-1].rings if ends else warning.corridor,
+        references=[one.identifier for one in standing],
+        recipients=_told(standing) if ends else _recipients(work, desk.unit),
         digest=b"",
         approvals=[],
         reason=warning.reason,
     )
-    deadline_ns = work.now_ns + seconds(state.genesis.rules.approve_within_s)
+    wanted_ns = standing[-1].expires_ns if ends else work.now_ns + seconds(rules.approve_within_s)
+    deadline_ns = min(wanted_ns, expires_ns - 1)
     draft, replaced = desk.draft(key, body, deadline_ns)
     for old in replaced:
         _drop(work, old)
     work.timer(f"draft:{draft.digest.hex()}", deadline_ns)
-    _ask(work, draft, "retract" if type_ == "Cancel" else "originate")
+    _ask(work, draft, "retract" if ends else "originate")
+
+
+def _told(standing: Sequence[AlertBody]) -> list[str]:
+    """Everybody who was sent one of these alerts: the end goes to exactly them."""
+    return list(dict.fromkeys(unit for one in standing for unit in one.recipients))
 
 
 def _drop(work: Work, draft: Draft) -> None:
     draft.state = "superseded"
-    for suffix in ("originate", "approve", "retract"):
-        tasks.close(work, f"{suffix}:{draft.digest.hex()}", "expired")
+    _close_tasks(work, draft, "expired")
 
 
-def _ask(work: Work, draft: Draft, step: str) -> None:
+def _close_tasks(work: Work, draft: Draft, state: str) -> None:
+    """Closes whatever the draft had asked so far; what was never asked or is closed stays as it is."""
+    for step in STEPS:
+        tasks.close(work, _task_id(step, draft), state)
+
+
+def _task_id(step: str, draft: Draft) -> str:
+    return f"{step}:{draft.digest.hex()}"
+
+
+def _ask(work: Work, draft: Draft, step: Literal["originate", "approve", "retract"]) -> None:
     """Puts the draft before the posts that may take this step; never before one that has signed it already."""
     state = work.state
     duty = "approve" if step == "approve" else "watch"
@@ -149,15 +195,15 @@ def _ask(work: Work, draft: Draft, step: str) -> None:
     tasks.add(
         work,
         Task(
-            id=f"{step}:{draft.digest.hex()}",
-            action=f"{step}-alert",  # type: ignore[arg-type]  # one of the three actions on alerts
+            id=_task_id(step, draft),
+            action=STEPS[step],
             duty=duty,
             unit=draft.body.unit,
             posts=posts,
             title=f"{words[step]} for {names}",
             deadline_ns=draft.deadline_ns,
             audience=state.own_audience,
-            event=state.alias("event", int.from_bytes(draft.event), state.own_audience),
+            event=state.event_alias(state.events.get(state.own_audience, int.from_bytes(draft.event))),
             fields={
                 "kind": "decision",
                 "case": draft.digest[:16],
@@ -171,26 +217,30 @@ def _ask(work: Work, draft: Draft, step: str) -> None:
 
 
 def _issue(work: Work, desk: AlertDesk, draft: Draft) -> None:
-    """Two posts have signed: the alert goes out, as a message, as CAP, and to every recipient for acknowledgement."""
+    """All have signed: the alert goes out, as messages, as CAP, and to every recipient for acknowledgement."""
     state = work.state
-    body = desk.issue(draft, work.now_ns)
-    defect = approval_defect(body, state.trust, work.now_ns)
-    if defect:
-        work.refuse(desk.unit, defect, body.identifier)
+    body = draft.whole(work.now_ns)
+    reason = approval_defect(body, state.trust, work.now_ns, origin=state.own)
+    if reason:
+        draft.state = "refused"
+        work.refuse(desk.unit, reason, body.identifier)
         return
-    audience = frozenset.union(
-        state.own_audience, *(one.partners for one in state.policy.audiences(desk.unit, "alert"))
-    )
-    event = state.alias("event", int.from_bytes(draft.event), audience)
-    message = say(work, "alert", desk.unit, audience, body, event=event, expires_ns=body.expires_ns)
+    sent_of = {one.identifier: one.sent_ns for one in desk.standing(draft.event)}
+    desk.stand(draft, body)
+    event = state.events.get(state.own_audience, int.from_bytes(draft.event))
+    alias = state.event_alias(event)
+    message = say(work, "alert", desk.unit, state.own_audience, body, event=alias, expires_ns=body.expires_ns)
+    for audience in state.policy.audiences(desk.unit, "alert"):
+        towards = state.alias_towards(event, audience.partners)
+        say(work, "alert", desk.unit, audience.partners, body, event=towards, expires_ns=body.expires_ns)
     context = CapContext(
         realm=state.genesis.realm,
         sender=f"{desk.unit}@{state.genesis.node}.noroshi.invalid",
         sender_name=state.structure.unit(desk.unit).name,
         nation=state.nation,
-        sent_of={one.identifier: one.sent_ns for one in desk.standing(draft.event)},
-        incident=event.hex(),
-        basis=_basis(work, int.from_bytes(draft.event)),
+        sent_of=sent_of,
+        incident=alias.hex(),
+        basis=event.warning.basis if event.warning is not None else "single-source",
     )
     work.file(body.identifier, encode_alert(body, context))
     rows.show_alert(work, message, body)
@@ -202,13 +252,7 @@ def _issue(work: Work, desk: AlertDesk, draft: Draft) -> None:
             work, message, state.own_audience, (unit,), f"Acknowledge the alert {body.identifier}"
         )
     if body.type == "Alert":
-        deciding.request_tasks(work, int.from_bytes(draft.event), f"alert {body.identifier}")
-
-
-def _basis(work: Work, event: int) -> Basis:
-    """How well the event is founded by our own picture."""
-    warned = work.state.events.events[event].warnings.get(work.state.own_audience)
-    return warned.basis if warned is not None else "single-source"
+        deciding.request_tasks(work, event, f"alert {body.identifier}")
 
 
 def ask_acknowledgement(
@@ -216,7 +260,7 @@ def ask_acknowledgement(
 ) -> None:
     """Asks one post of these units to say that it has read and understood the message."""
     state = work.state
-    posts = state.posts_with("acknowledge", *units)
+    posts = state.posts_with("acknowledge", *units) if units else ()
     if not posts:
         return
     unit = state.posts[posts[0]].unit
@@ -248,6 +292,3 @@ def _recipients(work: Work, unit: str) -> list[str]:
 
 def _key(event: Event) -> bytes:
     return event.number.to_bytes(8, "big")
-
-
-__all__ = ["MS_PER_NS", "ask_acknowledgement", "due", "signed", "warned"]

@@ -15,22 +15,17 @@ from noroshi.command.posts import Task
 from noroshi.messages import Message
 from noroshi.messages.bodies import DecisionBody
 from noroshi.node import tasks
+from noroshi.node.authority import body_partners
+from noroshi.node.events import Event
+from noroshi.node.inputs import PostRow
 from noroshi.node.speak import say
 from noroshi.node.work import MS_PER_NS, Work
 from noroshi.structure.authority import members
 
 
-def asked(work: Work, message: Message, body: DecisionBody, party: str) -> None:
-    """A consultation is asked for: opens the case and asks the own posts who must answer."""
+def asked(work: Work, message: Message, body: DecisionBody) -> None:
+    """A consultation is asked for: opens the case and asks the own post that must answer."""
     state, envelope = work.state, message.envelope
-    if body.unit not in state.able(body.decision, "propose", "decide"):
-        work.refuse(party, "no-authority", f"{body.unit} may not ask for {body.decision}")
-        return
-    audience = envelope.label.audience
-    needed = body_partners(work, body.body)
-    if not body.body or not needed or not needed <= audience:
-        work.refuse(party, "no-such-body", body.body)
-        return
     case = Case(
         id=body.case,
         decision=body.decision,
@@ -38,42 +33,32 @@ def asked(work: Work, message: Message, body: DecisionBody, party: str) -> None:
         requested_by=envelope.post,
         requested_ns=envelope.time_ns,
         deadline_ns=body.deadline_ns or work.now_ns + seconds(state.genesis.rules.concur_within_s),
-        needed=needed,
-        audience=audience,
+        needed=body_partners(state, body.body),
+        audience=envelope.label.audience,
         event=envelope.event,
     )
-    if state.cases.setdefault(case.id, case) is not case:
-        work.refuse(party, "case-exists", case.id.hex())
-        return
+    state.cases[case.id] = case
+    tasks.close(work, f"request:{case.id.hex()}", "done")
     says = f"{envelope.origin}: {envelope.post} asked for {_title(work, case)}"
     show_step(work, message, body, says)
     show_case(work, case)
     work.timer(f"decision:{case.id.hex()}", case.deadline_ns)
-    if state.own in needed:
+    if state.own in case.needed:
         _ask_own(work, case)
 
 
-def answered(work: Work, message: Message, body: DecisionBody, party: str) -> None:
+def answered(work: Work, message: Message, body: DecisionBody) -> None:
     """A nation's member has concurred or refused, for itself."""
     state, envelope = work.state, message.envelope
-    case = state.cases.get(body.case)
-    if case is None:
-        work.refuse(party, "unknown-case", body.case.hex())
-        return
-    if body.unit not in members(state.structure, case.body):
-        work.refuse(party, "no-authority", f"{body.unit} is no member of {case.body}")
-        return
     outcome: Literal["concur", "refuse"] = "refuse" if body.outcome == "refuse" else "concur"
     answer = Concurrence(envelope.origin, body.unit, envelope.post, outcome, envelope.time_ns)
-    reason = decisions.answer_defect(case, answer)
-    if reason:
-        work.refuse(party, reason, case.id.hex())
-        return
-    state.cases[case.id] = case = decisions.apply(case, answer)
+    state.cases[body.case] = case = decisions.apply(state.cases[body.case], answer)
     verb = "refused" if outcome == "refuse" else "concurred in"
     show_step(work, message, body, f"{envelope.origin}: {envelope.post} {verb} {_title(work, case)}")
     if envelope.origin == state.own:
         tasks.close(work, f"concur:{case.id.hex()}", "done")
+    elif case.state != "open":
+        tasks.close(work, f"concur:{case.id.hex()}", "expired")
     conclude(work, case)
 
 
@@ -108,64 +93,56 @@ def conclude(work: Work, case: Case) -> None:
     show_case(work, case)
 
 
-def recorded(work: Work, message: Message, body: DecisionBody, party: str) -> None:
+def recorded(work: Work, message: Message, body: DecisionBody) -> None:
     """The convening unit's record of the outcome has come."""
-    state, envelope = work.state, message.envelope
-    case = state.cases.get(body.case)
-    if case is None or case.body != body.unit or state.genesis.nodes.get(body.unit) != envelope.node:
-        work.refuse(party, "no-authority", f"{body.unit} did not convene this case")
-        return
-    state.cases[case.id] = case = decisions.close(
-        case, "decided" if body.outcome == "decided" else "refused", envelope.time_ns
-    )
+    outcome: Literal["decided", "refused"] = "decided" if body.outcome == "decided" else "refused"
+    case = decisions.close(work.state.cases[body.case], outcome, message.envelope.time_ns)
+    work.state.cases[case.id] = case
     tasks.close(work, f"concur:{case.id.hex()}", "expired")
     show_step(work, message, body, _outcome_sentence(work, case))
     show_case(work, case)
 
 
-def request_tasks(work: Work, event: int, trigger: str) -> None:
+def request_tasks(work: Work, event: Event, trigger: str) -> None:
     """Asks the own posts with the duty `request:<decision>` to ask for it, once per event."""
-    state = work.state
-    for post in state.posts.values():
+    for post in work.state.posts.values():
         for duty in post.duties:
             word, _, decision = duty.partition(":")
-            bodies = sorted(state.able(decision, "convene")) if word == "request" else []
-            if not bodies or post.unit not in state.able(decision, "propose", "decide"):
-                continue
-            body = bodies[0]
-            audience = body_partners(work, body)
-            case = state.alias(f"case {decision}", event, audience)
-            deadline_ns = work.now_ns + seconds(state.genesis.rules.concur_within_s)
-            tasks.add(
-                work,
-                Task(
-                    id=f"request:{case.hex()}",
-                    action="request",
-                    duty="request",
-                    unit=post.unit,
-                    posts=(post.id,),
-                    title=f"{state.catalogue.decision(decision).title}: {trigger}",
-                    deadline_ns=deadline_ns,
-                    audience=audience,
-                    event=state.alias("event", event, audience),
-                    fields={
-                        "kind": "decision",
-                        "case": case,
-                        "decision": decision,
-                        "step": "request",
-                        "body": body,
-                        "deadline_ns": deadline_ns,
-                    },
-                ),
-            )
+            if word == "request" and post.unit in work.state.able(decision, "propose", "decide"):
+                _ask_to_request(work, event, post, decision, trigger)
 
 
-def body_partners(work: Work, body: str) -> frozenset[str]:
-    """The partners whose units are members of a consulting body."""
+def _ask_to_request(work: Work, event: Event, post: PostRow, decision: str, trigger: str) -> None:
     state = work.state
-    nodes = {state.genesis.nodes.get(unit, "") for unit in members(state.structure, body)}
-    return frozenset(
-        state.genesis.node_partners[node] for node in nodes if node in state.genesis.node_partners
+    body = min(state.able(decision, "convene"), default="")
+    audience = body_partners(state, body)
+    case = state.alias(f"case {decision}", event.number, audience)
+    task_id = f"request:{case.hex()}"
+    if not audience or task_id in state.tasks:
+        return
+    deadline_ns = work.now_ns + seconds(state.genesis.rules.concur_within_s)
+    work.timer(f"task:{task_id}", deadline_ns)
+    tasks.add(
+        work,
+        Task(
+            id=task_id,
+            action="request",
+            duty="request",
+            unit=post.unit,
+            posts=(post.id,),
+            title=f"Ask for {state.catalogue.decision(decision).title}: {trigger}",
+            deadline_ns=deadline_ns,
+            audience=audience,
+            event=state.alias_towards(event, audience),
+            fields={
+                "kind": "decision",
+                "case": case,
+                "decision": decision,
+                "step": "request",
+                "body": body,
+                "deadline_ns": deadline_ns,
+            },
+        ),
     )
 
 

@@ -1,33 +1,49 @@
-"""Events: one real-world occurrence each, as this partner sees it, and the evidence that belongs to it.
+"""Events: one real-world occurrence each, as one audience may know it, and the evidence that belongs to it.
 
-Each audience has its own picture of an event, made only from evidence that this audience may have. Pictures that
-so far hold the same evidence share one estimate; they part at the first piece that only one of them may use.
+Each audience has its own events with numbers of their own: which measurement belongs to which event, and what the
+event's picture shows, follows only from evidence that this audience may have. What it may not have can therefore
+not show in it, not even by a number. Pictures that hold the same evidence share one estimate; they part at the first
+piece that only one of them may use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from noroshi.node.outlook import Outlook
 from noroshi.tracking import Measurements, TrackFilter
 from noroshi.warning.lifecycle import WarningState
 
-TRAIL_POINTS = 200
-"""Observed points kept for drawing; at one a second more than three minutes."""
+Partners = frozenset[str]
+"""An audience."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Measurements of one partner's sensor, and the audiences that may hold them."""
+
+    partner: str
+    sensing: str
+    measurements: Measurements
+    audiences: tuple[Partners, ...]
+
+    def usable_for(self, audience: Partners) -> bool:
+        """Whether every member of `audience` may have this piece by one and the same edition."""
+        return any(audience <= one for one in self.audiences)
+
+
+@dataclass(slots=True, eq=False)
 class Estimate:
-    """A track and what it was made from: partners, kinds of sensing, sources; shared by equal pictures."""
+    """A track and what it was made from: partners, kinds of sensing, rows. users: how many events share it."""
 
-    filter: TrackFilter
+    filter: TrackFilter = field(default_factory=TrackFilter)
     partners: dict[str, int] = field(default_factory=dict)
     sensings: dict[str, int] = field(default_factory=dict)
     rows: int = 0
     outlook: Outlook | None = None
     looked_ns: int = -1
+    users: int = 1
 
     def copy(self) -> Estimate:
         """An independent estimate from the same evidence."""
@@ -38,110 +54,89 @@ class Estimate:
         self.filter.add(piece.measurements)
         self.partners[piece.partner] = self.partners.get(piece.partner, 0) + len(piece.measurements)
         self.sensings[piece.sensing] = self.sensings.get(piece.sensing, 0) + len(piece.measurements)
-        self.rows += len(piece.measurements)
+        self.rows = len(self.filter)
         self.outlook = None
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Measurements of one partner's sensor, and the audiences that may hold them."""
-
-    id: bytes
-    partner: str
-    sensing: str
-    measurements: Measurements
-    audiences: tuple[frozenset[str], ...]
-
-    def usable_for(self, audience: frozenset[str]) -> bool:
-        """Whether every member of `audience` may have this piece by one and the same edition."""
-        return any(audience <= one for one in self.audiences)
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Event:
-    """One event. opened_by: the audience pictures that know it; foreign: partners' aliases joined to it."""
+    """One event of one audience; it exists from its first evidence on.
 
+    number: dense per audience; known_ns: when the audience could first know; sequences: of the own sensors' increments;
+    same_as: partners' aliases to which it was signed equal; known_as: the same occurrence as other audiences know it
+    (kept at our own event only); over_ns: when it was closed, None before.
+    """
+
+    audience: Partners
     number: int
-    opened_ns: int
-    first_observed_ns: int
-    keys: dict[frozenset[str], bytes] = field(default_factory=dict)
-    estimates: dict[bytes, Estimate] = field(default_factory=dict)
-    announced: set[frozenset[str]] = field(default_factory=set)
-    foreign: dict[tuple[str, bytes], frozenset[str]] = field(default_factory=dict)
-    sequences: dict[tuple[frozenset[str], str], int] = field(default_factory=dict)
-    warnings: dict[frozenset[str], WarningState] = field(default_factory=dict)
-    known_ns: dict[frozenset[str], int] = field(default_factory=dict)
-    looked_ns: dict[frozenset[str], int] = field(default_factory=dict)
-    over: set[frozenset[str]] = field(default_factory=set)
+    known_ns: int
+    estimate: Estimate = field(default_factory=Estimate)
+    sequences: dict[str, int] = field(default_factory=dict)
+    same_as: set[tuple[str, bytes]] = field(default_factory=set)
+    known_as: dict[Partners, Event] = field(default_factory=dict)
+    warning: WarningState | None = None
+    looked_ns: int = 0
+    over_ns: int | None = None
     lost: bool = False
-
-    def picture(self, audience: frozenset[str]) -> Estimate | None:
-        """The estimate of this audience's picture; None while it has no evidence."""
-        key = self.keys.get(audience)
-        return self.estimates[key] if key is not None else None
-
-    def add(self, piece: Piece, audiences: Iterable[frozenset[str]]) -> tuple[frozenset[str], ...]:
-        """Takes a piece into every picture that may use it; the audiences whose picture it reached."""
-        users = tuple(audience for audience in audiences if piece.usable_for(audience))
-        groups: dict[bytes, list[frozenset[str]]] = {}
-        for audience in users:
-            groups.setdefault(self.keys.get(audience, b""), []).append(audience)
-        for old, members in groups.items():
-            self._advance(old, members, piece)
-        return users
-
-    def _advance(self, old: bytes, members: list[frozenset[str]], piece: Piece) -> None:
-        new = blake2b(old + piece.id, digest_size=16).digest()
-        stays = any(key == old for audience, key in self.keys.items() if audience not in members)
-        if new not in self.estimates:
-            if not old:
-                estimate = Estimate(TrackFilter())
-            elif stays:
-                estimate = self.estimates[old].copy()
-            else:
-                estimate = self.estimates[old]
-            estimate.add(piece)
-            self.estimates[new] = estimate
-        if old and not stays:
-            del self.estimates[old]
-        for audience in members:
-            self.keys[audience] = new
 
 
 class EventBook:
-    """All events of a node, and which of a partner's events is which of ours."""
+    """All events of a node by audience, and which of a partner's events is which of ours."""
 
     def __init__(self) -> None:
-        self.events: dict[int, Event] = {}
-        self._foreign: dict[tuple[str, bytes], int] = {}
-        self._touched: dict[tuple[int, frozenset[str]], None] = {}
+        self._events: dict[Partners, list[Event]] = {}
+        self._foreign: dict[tuple[Partners, str, bytes], Event] = {}
+        self._touched: dict[Event, None] = {}
 
-    def touch(self, event: Event, audience: frozenset[str]) -> None:
-        """Marks a picture whose evidence has changed."""
-        self._touched[event.number, audience] = None
+    def open(self, audience: Partners, now_ns: int) -> Event:
+        """A new event of an audience, still without evidence."""
+        events = self._events.setdefault(audience, [])
+        event = Event(audience, len(events) + 1, now_ns)
+        events.append(event)
+        return event
 
-    def take_touched(self) -> tuple[tuple[Event, frozenset[str]], ...]:
-        """The marked pictures, and no more marks."""
-        touched = tuple((self.events[number], audience) for number, audience in self._touched)
+    def of(self, audience: Partners) -> Sequence[Event]:
+        """All events of an audience, in the order of their numbers."""
+        return self._events.get(audience, ())
+
+    def get(self, audience: Partners, number: int) -> Event:
+        """The event with this number. Raises LookupError."""
+        return self._events[audience][number - 1]
+
+    def active(self, audience: Partners) -> Iterable[Event]:
+        """The events of an audience that are not over, oldest first."""
+        return (event for event in self.of(audience) if event.over_ns is None)
+
+    def find(self, audience: Partners, partner: str, alias: bytes) -> Event | None:
+        """The audience's event that a partner's alias has been joined to."""
+        return self._foreign.get((audience, partner, alias))
+
+    def join(self, event: Event, partner: str, alias: bytes) -> None:
+        """Joins a partner's alias to an event."""
+        self._foreign[event.audience, partner, alias] = event
+
+    def add(self, piece: Piece, events: Iterable[Event]) -> None:
+        """Takes a piece into these events, one per audience; equal pictures stay one estimate."""
+        groups: dict[Estimate | None, list[Event]] = {}
+        for event in events:
+            groups.setdefault(event.estimate if event.estimate.rows else None, []).append(event)
+            self._touched[event] = None
+        for members in groups.values():
+            self._advance(members, piece)
+
+    def take_touched(self) -> tuple[Event, ...]:
+        """The events whose evidence has changed since the last call."""
+        touched = tuple(self._touched)
         self._touched.clear()
         return touched
 
-    def open(self, now_ns: int, first_observed_ns: int) -> Event:
-        """A new event."""
-        event = Event(len(self.events) + 1, now_ns, first_observed_ns)
-        self.events[event.number] = event
-        return event
-
-    def active(self, audience: frozenset[str]) -> tuple[Event, ...]:
-        """Events whose picture for this audience is not over, oldest first."""
-        return tuple(event for event in self.events.values() if audience not in event.over)
-
-    def find(self, partner: str, alias: bytes) -> Event | None:
-        """Our event that a partner's alias has been joined to."""
-        number = self._foreign.get((partner, alias))
-        return self.events[number] if number is not None else None
-
-    def join(self, event: Event, partner: str, alias: bytes, audience: frozenset[str]) -> None:
-        """Joins a partner's alias to an own event."""
-        self._foreign[partner, alias] = event.number
-        event.foreign[partner, alias] = audience
+    def _advance(self, members: list[Event], piece: Piece) -> None:
+        """Gives events with the same evidence one more piece, apart from those that share it and do not get this."""
+        estimate = members[0].estimate
+        if estimate.users > len(members):
+            estimate.users -= len(members)
+            estimate = estimate.copy()
+        estimate.users = len(members)
+        estimate.add(piece)
+        for event in members:
+            event.estimate = estimate

@@ -1,15 +1,20 @@
 """Second stage: measurements become evidence of an event, and own evidence is reported to those who may have it.
 
 Own measurements and partners' increments end in the same form, so equal evidence gives equal pictures everywhere.
+For each audience the event is looked for among that audience's own pictures: two audiences may see one object or two,
+each by what it may have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from noroshi.messages import Message, derive
+from noroshi.messages import Message
 from noroshi.messages.bodies import EventBody, TrackBody
-from noroshi.node.events import Event, Piece
+from noroshi.node.accept import MAX_AGE_NS, MAX_AHEAD_NS
+from noroshi.node.events import Estimate, Event, Partners, Piece
 from noroshi.node.inputs import Detections, SensorRow
 from noroshi.node.speak import say
 from noroshi.node.work import Work
@@ -40,57 +45,52 @@ def own(work: Work, given: Detections, sensor: SensorRow) -> None:
     except MeasurementError as error:
         work.refuse(f"feed:{given.feed}", "impossible-measurement", error.sentence())
         return
-    for event, part in assign(work, rows):
-        _own_piece(work, event, part, sensor)
+    for index in range(len(rows)):
+        _own_row(work, rows[index : index + 1], sensor)
 
 
 def partners(work: Work, message: Message, body: TrackBody) -> None:
-    """Takes a partner's increment in, joining its event to one of ours or to a new one."""
+    """Takes a partner's increment in, joining its event to one of ours or to a new one, for each audience."""
     envelope = message.envelope
+    party = f"partner:{envelope.origin}"
     try:
         rows = from_columns(body)
     except MeasurementError as error:
-        work.refuse(f"partner:{envelope.origin}", "impossible-measurement", error.sentence())
+        work.refuse(party, "impossible-measurement", error.sentence())
+        return
+    reason = _increment_defect(work, envelope.event, rows)
+    if reason:
+        work.refuse(party, reason, body.source)
         return
     audience = envelope.label.audience | {envelope.origin}
-    event = work.state.events.find(envelope.origin, envelope.event)
-    if event is None:
-        event = _matching(work, rows) or _open(work, rows)
-        work.state.events.join(event, envelope.origin, envelope.event, audience)
-    piece = Piece(message.raw[-64:], envelope.origin, body.sensing, rows, (audience,))
-    _take(work, event, piece)
-    _say_same(work, event, envelope.origin, envelope.event, audience)
+    found = _take(work, Piece(envelope.origin, body.sensing, rows, (audience,)), envelope.event)
+    if audience in found and audience in work.state.picture_audiences():
+        ours = found[work.state.own_audience]
+        _say_same(work, found[audience], ours, envelope.origin, envelope.event)
 
 
-def assign(work: Work, rows: Measurements) -> list[tuple[Event, Measurements]]:
-    """Own measurements by event: the one whose picture they fit, else a new one."""
-    found: list[tuple[Event, Measurements]] = []
-    for index in range(len(rows)):
-        one = rows[index : index + 1]
-        found.append((_matching(work, one) or _open(work, one), one))
-    return found
+def _increment_defect(work: Work, alias: bytes, rows: Measurements) -> str:
+    """Why an increment is no evidence now. Late rows are history: on the log, never raised as live."""
+    if not len(rows) or not alias:
+        return "empty-increment"
+    if int(rows.time_ns.max()) > work.now_ns + MAX_AHEAD_NS:
+        return "future-dated"
+    return "too-old" if int(rows.time_ns.min()) < work.now_ns - MAX_AGE_NS else ""
 
 
-def _own_piece(work: Work, event: Event, rows: Measurements, sensor: SensorRow) -> None:
+def _own_row(work: Work, row: Measurements, sensor: SensorRow) -> None:
     state = work.state
-    audiences = state.policy.audiences(sensor.unit, "flight-path")
-    identity = derive(state.secrets.ids, "piece", event.number, sensor.id, int(rows.time_ns[0]))
-    allowed = (state.own_audience, *(one.partners for one in audiences))
-    _take(work, event, Piece(identity, state.own, sensor.sensing, rows, allowed))
-    for audience in audiences:
-        _say_increment(work, event, rows, sensor, audience.partners)
-    if not audiences:
-        _say_increment(work, event, rows, sensor, state.own_audience)
+    audiences = [one.partners for one in state.policy.audiences(sensor.unit, "flight-path")]
+    found = _take(work, Piece(state.own, sensor.sensing, row, (state.own_audience, *audiences)))
+    for audience in audiences or [state.own_audience]:
+        _say_increment(work, found[audience], row, sensor)
 
 
-def _say_increment(
-    work: Work, event: Event, rows: Measurements, sensor: SensorRow, audience: frozenset[str]
-) -> None:
+def _say_increment(work: Work, event: Event, rows: Measurements, sensor: SensorRow) -> None:
     state = work.state
-    key = (audience, sensor.id)
-    sequence = event.sequences[key] = event.sequences.get(key, 0) + 1
+    sequence = event.sequences[sensor.id] = event.sequences.get(sensor.id, 0) + 1
     body = TrackBody(
-        track=state.alias(f"track {sensor.id}", event.number, audience),
+        track=state.alias(f"track {sensor.id}", event.number, event.audience),
         sequence=sequence,
         from_ns=int(rows.time_ns.min()),
         to_ns=int(rows.time_ns.max()),
@@ -98,68 +98,100 @@ def _say_increment(
         source=sensor.pseudonym,
         **to_columns(rows),
     )
-    say(work, "track", sensor.unit, audience, body, event=state.alias("event", event.number, audience))
+    say(work, "track", sensor.unit, event.audience, body, event=state.event_alias(event))
 
 
-def _take(work: Work, event: Event, piece: Piece) -> None:
-    """Adds a piece to every picture that may use it; says "event opened" where it is the first."""
+def _take(work: Work, piece: Piece, alias: bytes = b"") -> Mapping[Partners, Event]:
+    """Adds a piece to one event of every audience that may use it; says "event opened" where it is the first."""
     state = work.state
-    fresh = not event.keys
-    for audience in event.add(piece, state.picture_audiences()):
-        state.events.touch(event, audience)
-        event.known_ns.setdefault(audience, work.now_ns)
-        if audience not in event.announced:
-            event.announced.add(audience)
-            body = EventBody(step="opened", first_observed_ns=event.first_observed_ns)
-            alias = state.alias("event", event.number, audience)
-            say(work, "event", state.genesis.assessing_unit, audience, body, event=alias)
-    if fresh:
+    gates: dict[Estimate, float | None] = {}
+    found = {
+        audience: _event_for(work, audience, piece, alias, gates)
+        for audience in state.event_audiences()
+        if piece.usable_for(audience)
+    }
+    fresh = [event for event in found.values() if not event.estimate.rows]
+    state.events.add(piece, found.values())
+    ours = found[state.own_audience]
+    for audience, event in found.items():
+        ours.known_as.setdefault(audience, event)
+    for event in fresh:
+        if event.audience in state.picture_audiences():
+            _say_opened(work, event)
+    if ours in fresh:
         work.show(
             "event",
             f"{state.own} opened an event: first evidence from {piece.partner}'s {piece.sensing}",
-            event=state.alias("event", event.number, state.own_audience).hex(),
+            event=state.event_alias(ours).hex(),
             partner=state.own,
             step="opened",
             other="",
             other_partner=piece.partner if piece.partner != state.own else "",
         )
+    return found
 
 
-def _say_same(work: Work, event: Event, partner: str, alias: bytes, audience: frozenset[str]) -> None:
-    """Signs once that a partner's event and ours are the same, inside the audience that knows both."""
-    state = work.state
-    mark = (audience, f"same-as {partner} {alias.hex()}")
-    if mark in event.sequences or audience not in event.announced:
-        return
-    event.sequences[mark] = 1
-    body = EventBody(
-        step="same-as", first_observed_ns=event.first_observed_ns, other=alias, other_partner=partner
-    )
-    ours = state.alias("event", event.number, audience)
-    say(work, "event", state.genesis.assessing_unit, audience, body, event=ours)
-    work.show(
-        "event",
-        f"{state.own} signed that {partner}'s event is the same as its own",
-        event=state.alias("event", event.number, state.own_audience).hex(),
-        partner=state.own,
-        step="same-as",
-        other=alias.hex(),
-        other_partner=partner,
-    )
+def _event_for(
+    work: Work, audience: Partners, piece: Piece, alias: bytes, gates: dict[Estimate, float | None]
+) -> Event:
+    """The audience's event that a piece belongs to: the one its alias was joined to, the one it fits, or a new one."""
+    book = work.state.events
+    rows = piece.measurements
+    event = book.find(audience, piece.partner, alias) if alias else None
+    if event is not None and (event.over_ns is None or int(rows.time_ns.max()) <= event.over_ns):
+        return event
+    event = _matching(work, audience, rows, gates) or book.open(audience, work.now_ns)
+    if alias:
+        book.join(event, piece.partner, alias)
+    return event
 
 
-def _matching(work: Work, rows: Measurements) -> Event | None:
-    """The active event whose own picture these rows fit best, if they fit any."""
+def _matching(
+    work: Work, audience: Partners, rows: Measurements, gates: dict[Estimate, float | None]
+) -> Event | None:
+    """The active event of this audience whose picture these rows fit best, if they fit any.
+
+    gates: what was found so far; equal pictures share an estimate, and so its answer.
+    """
     best: tuple[float, Event] | None = None
-    for event in work.state.events.active(work.state.own_audience):
-        estimate = event.picture(work.state.own_audience)
-        if estimate is None:
-            continue
-        distance = gate(estimate.filter, rows, gate_score=GATE_SCORE)
+    for event in work.state.events.active(audience):
+        estimate = event.estimate
+        if estimate not in gates:
+            gates[estimate] = gate(estimate.filter, rows, gate_score=GATE_SCORE)
+        distance = gates[estimate]
         if distance is not None and (best is None or distance < best[0]):
             best = (distance, event)
     return best[1] if best else None
 
 
-def _open(work: Work, rows: Measurements) -> Event:
-    return work.state.events.open(work.now_ns, int(rows.time_ns.min()))
+def _say_opened(work: Work, event: Event) -> None:
+    state = work.state
+    body = EventBody(step="opened", first_observed_ns=event.estimate.filter.first_observed_ns)
+    say(work, "event", state.genesis.assessing_unit, event.audience, body, event=state.event_alias(event))
+
+
+def _say_same(work: Work, event: Event, ours: Event, partner: str, alias: bytes) -> None:
+    """Signs once that a partner's event is the same as one that the same audience knows from us.
+
+    ours: what our own staff call it.
+    """
+    state = work.state
+    if (partner, alias) in event.same_as:
+        return
+    event.same_as.add((partner, alias))
+    body = EventBody(
+        step="same-as",
+        first_observed_ns=event.estimate.filter.first_observed_ns,
+        other=alias,
+        other_partner=partner,
+    )
+    say(work, "event", state.genesis.assessing_unit, event.audience, body, event=state.event_alias(event))
+    work.show(
+        "event",
+        f"{state.own} signed that {partner}'s event is the same as its own",
+        event=state.event_alias(ours).hex(),
+        partner=state.own,
+        step="same-as",
+        other=alias.hex(),
+        other_partner=partner,
+    )

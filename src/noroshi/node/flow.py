@@ -1,4 +1,4 @@
-"""The stages in order, and no rule of its own: accept, evidence, warning, decision, release.
+"""The stages in order, and no rule of its own: accept, authority, release, evidence, decision, warning.
 
 Each stage hands its results on and never calls an earlier one. Whatever a stage says goes out by
 `noroshi.node.speak`, which is the only way to the outboxes.
@@ -17,7 +17,7 @@ from noroshi.messages.bodies import (
     TrackBody,
     WarningBody,
 )
-from noroshi.node import accept, alerting, deciding, evidence, hearing, warn
+from noroshi.node import accept, alerting, authority, deciding, evidence, hearing, tasks, warn
 from noroshi.node.inputs import Detections, Input, LinkChanged, ReceiptGiven, Received, TimerDue
 from noroshi.node.speak import release
 from noroshi.node.work import Work
@@ -34,8 +34,7 @@ def run(work: Work, given: Input) -> None:
         case Received():
             message = accept.message(work, given)
             if message is not None:
-                release(work, message)
-                _act(work, message, given.party)
+                _heard(work, message, given.party)
                 _look(work)
         case ReceiptGiven():
             accept.receipt(work, given)
@@ -43,6 +42,17 @@ def run(work: Work, given: Input) -> None:
             accept.link(work, given)
         case TimerDue():
             _timer(work, given.name)
+
+
+def _heard(work: Work, message: Message, party: str) -> None:
+    """A relay passes on what the door lets through, whatever it thinks of it; its own posts' words only if they hold."""
+    refused = authority.defect(work.state, message, work.now_ns)
+    if refused is None or message.origin != work.state.own:
+        release(work, message)
+    if refused is None:
+        _act(work, message, party)
+    else:
+        work.refuse(party, refused.reason, refused.detail)
 
 
 def _act(work: Work, message: Message, party: str) -> None:
@@ -54,9 +64,9 @@ def _act(work: Work, message: Message, party: str) -> None:
         case WarningBody() as body:
             hearing.warning(work, message, body)
         case AlertBody() as body:
-            hearing.alert(work, message, body, party)
+            hearing.alert(work, message, body)
         case AcknowledgementBody() as body:
-            hearing.acknowledgement(work, message, body, party)
+            hearing.acknowledgement(work, message, body)
         case DecisionBody() as body:
             _decision(work, message, body, party)
         case InjectBody() | RemarkBody() as body:
@@ -69,11 +79,11 @@ def _decision(work: Work, message: Message, body: DecisionBody, party: str) -> N
     if body.subject:
         alerting.signed(work, message, body, party)
     elif body.step == "request":
-        deciding.asked(work, message, body, party)
+        deciding.asked(work, message, body)
     elif body.step == "concurrence":
-        deciding.answered(work, message, body, party)
+        deciding.answered(work, message, body)
     else:
-        deciding.recorded(work, message, body, party)
+        deciding.recorded(work, message, body)
 
 
 def _timer(work: Work, name: str) -> None:
@@ -91,9 +101,11 @@ def _timer(work: Work, name: str) -> None:
             deciding.due(work, bytes.fromhex(rest))
         case "draft":
             alerting.due(work, bytes.fromhex(rest))
+        case "task":
+            tasks.close(work, rest, "expired")
 
 
 def _look(work: Work) -> None:
     """Lets the warning stage see the pictures whose evidence this input has changed."""
-    for event, audience in work.state.events.take_touched():
-        warn.touched(work, event, audience)
+    for event in work.state.events.take_touched():
+        warn.touched(work, event)

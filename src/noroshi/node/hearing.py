@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from noroshi.command.alerts import approval_defect
 from noroshi.messages import Message
 from noroshi.messages.bodies import (
     AcknowledgementBody,
@@ -13,7 +12,11 @@ from noroshi.messages.bodies import (
     WarningBody,
 )
 from noroshi.node import alerting, rows, tasks
+from noroshi.node.state import Said
 from noroshi.node.work import Work
+
+LONGEST_WORD = 64
+"""Characters that are shown of a word that nobody here knows."""
 
 
 def event(work: Work, message: Message, body: EventBody) -> None:
@@ -37,34 +40,28 @@ def event(work: Work, message: Message, body: EventBody) -> None:
 
 
 def warning(work: Work, message: Message, body: WarningBody) -> None:
-    """A partner has warned of its own areas: it is shown, and a watch acknowledges it."""
-    work.state.warnings[message.id] = f"{message.envelope.origin}'s warning ({body.state})"
+    """A partner has warned of its own areas: it is shown, and a watch acknowledges it while it stands."""
+    state, envelope = work.state, message.envelope
+    origin = envelope.origin
+    way = state.policy.route(origin, state.own, envelope.label.audience | {origin})
+    state.warnings[message.id] = Said(f"{origin}'s warning ({body.state})", frozenset(way))
     rows.show_warning(work, message, body)
-    if body.state == "updated":
+    if body.state == "updated" or body.valid_until_ns < work.now_ns:
         return
-    origin = message.envelope.origin
-    units = tuple(post.unit for post in work.state.posts.values() if "watch" in post.duties)
-    audience = frozenset((origin, work.state.own))
+    units = tuple(post.unit for post in state.posts.values() if "watch" in post.duties)
     alerting.ask_acknowledgement(
-        work, message, audience, units, f"Acknowledge {origin}'s warning ({body.state})"
+        work, message, frozenset(way), units, f"Acknowledge {origin}'s warning ({body.state})"
     )
 
 
-def alert(work: Work, message: Message, body: AlertBody, party: str) -> None:
-    """A partner's public alert, shown when two posts of its authority have really signed it."""
-    defect = approval_defect(body, work.state.trust, work.now_ns)
-    if defect:
-        work.refuse(party, defect, body.identifier)
-        return
+def alert(work: Work, message: Message, body: AlertBody) -> None:
+    """A partner's public alert, which two posts of its authority have really signed."""
     rows.show_alert(work, message, body)
 
 
-def acknowledgement(work: Work, message: Message, body: AcknowledgementBody, party: str) -> None:
+def acknowledgement(work: Work, message: Message, body: AcknowledgementBody) -> None:
     """A post has acknowledged an alert or a warning."""
     state, envelope = work.state, message.envelope
-    if not state.reach.knows(body.of) and body.of not in state.warnings and envelope.origin != state.own:
-        work.refuse(party, "acknowledges-nothing-of-ours", body.of.hex())
-        return
     tasks.close(work, f"acknowledge:{body.of.hex()}:{body.unit}", "done")
     if not state.reach.acknowledged(body.of, body.unit, envelope.post, envelope.time_ns):
         return
@@ -92,9 +89,10 @@ def words(work: Work, message: Message, body: InjectBody | RemarkBody) -> None:
 def unknown(work: Work, message: Message) -> None:
     """A kind of a newer version: kept, relayed where the label lets it, never acted on."""
     envelope = message.envelope
+    kind = envelope.kind[:LONGEST_WORD]
     work.show(
         "remark",
-        f"{envelope.origin} sent a message of the unknown kind {envelope.kind!r}: kept, not acted on",
+        f"{envelope.origin} sent a message of the unknown kind {kind!r}: kept, not acted on",
         unit=envelope.unit,
-        text=envelope.kind,
+        text=kind,
     )

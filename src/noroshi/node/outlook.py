@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from noroshi.geo.areas import AreaError
 from noroshi.geo.frames import ecef_to_geodetic, enu_rotation, geodetic_to_ecef, look_angles
 from noroshi.geo.places import PlaceTable
 from noroshi.messages.bodies import FallRow, Ring
@@ -70,9 +71,15 @@ class Outlook:
     lost: bool
 
 
-def look_ahead(track: TrackFilter, watch: Watch, rules: WarningRules, now_ns: int) -> Outlook:
-    """The outlook of one track; it has at least one measurement."""
+def look_ahead(track: TrackFilter, watch: Watch, rules: WarningRules, now_ns: int) -> Outlook | None:
+    """The outlook of one track, which has at least one measurement; None when its measurements contradict one another.
+
+    Rows that are possible one by one can make no sense together; the filter then has no covariance to speak of, and
+    nothing is shown or predicted from it.
+    """
     tracks = track.tracks
+    if not _is_sound(tracks):
+        return None
     falls = predict_falls(tracks)
     course = ground_track(tracks, STEP_S, falls=falls)
     fall = fall_of(falls)
@@ -114,11 +121,25 @@ def rehearse(places: PlaceTable) -> None:
     look_ahead(track, watch_over(places, ("JP",)), WarningRules(), int(160e9))
 
 
+def _is_sound(tracks: Tracks) -> bool:
+    """Whether the estimate is a point with a covariance; the units are scaled so that one bound serves all."""
+    covariance = tracks.covariance[0]
+    if not (np.isfinite(tracks.mean).all() and np.isfinite(covariance).all()):
+        return False
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    if not spread.all():
+        return False
+    return bool(np.linalg.eigvalsh(covariance / np.outer(spread, spread))[0] > 0.0)
+
+
 def _position_ring(tracks: Tracks, lat_rad: float, lon_rad: float) -> Ring:
-    """The ellipse over the ground that holds the position with `POSITION_PROBABILITY`."""
+    """The ellipse over the ground that holds the position with `POSITION_PROBABILITY`; empty if it spans half the Earth."""
     rotation = np.asarray(enu_rotation(lat_rad, lon_rad)).reshape(3, 3)
     local = rotation @ tracks.covariance[0, :3, :3] @ rotation.T
-    return ellipse_rings(lat_rad, lon_rad, local[:2, :2], POSITION_PROBABILITY)[0]
+    try:
+        return next(iter(ellipse_rings(lat_rad, lon_rad, local[:2, :2], POSITION_PROBABILITY)), [])
+    except AreaError:
+        return []
 
 
 def _trail(track: TrackFilter) -> Observations:

@@ -32,7 +32,7 @@ BASIS_WORDS = {
 
 def show_picture(work: Work, event: Event, estimate: Estimate, outlook: Outlook) -> None:
     """The newest state of one event's own picture."""
-    identity = own_alias(work, event)
+    identity = work.state.event_alias(event).hex()
     lost = outlook.lost and not event.lost
     event.lost = outlook.lost
     work.show(
@@ -63,7 +63,7 @@ def show_picture(work: Work, event: Event, estimate: Estimate, outlook: Outlook)
 
 def show_closed(work: Work, event: Event) -> None:
     """The event is over."""
-    identity = own_alias(work, event)
+    identity = work.state.event_alias(event).hex()
     work.show(
         "event",
         f"{work.state.own} closed the event",
@@ -159,11 +159,6 @@ def show_reach(work: Work, message: bytes, body: AlertBody) -> None:
             for row in state.reach.rows(message)
         ],
     )
-
-
-def own_alias(work: Work, event: Event) -> str:
-    """What our own staff call an event."""
-    return work.state.alias("event", event.number, work.state.own_audience).hex()
 
 
 def _age_s(work: Work, time_ns: int) -> float:

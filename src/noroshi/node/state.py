@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from noroshi.clock import NEVER
@@ -9,13 +10,14 @@ from noroshi.command.alerts import AlertDesk
 from noroshi.command.decisions import Case
 from noroshi.command.posts import Task
 from noroshi.command.reach import Reach
+from noroshi.errors import LocalError
 from noroshi.geo.places import PlaceTable
 from noroshi.log import Chain
 from noroshi.messages import KINDS, Certificate, Ed25519, KeyedHash, Scheme, TrustStore, derive, key_id
 from noroshi.messages.bodies import AlertBody
 from noroshi.messages.signing import ID_BYTES
 from noroshi.messages.trust import REAL
-from noroshi.node.events import EventBook
+from noroshi.node.events import Event, EventBook
 from noroshi.node.inputs import Genesis, PostRow, Secrets, SensorRow
 from noroshi.sharing import Outboxes, ReleasePolicy
 from noroshi.sharing.release import audience_name
@@ -31,12 +33,22 @@ COUNTRIES = MappingProxyType({"US": ("US", "GU", "MP", "AS", "PR", "VI")})
 
 
 def scheme_named(name: str, realm: str) -> Scheme:
-    """The signature scheme of a genesis. Raises ValueError when the realm may not use it."""
+    """The signature scheme of a genesis. Raises LocalError when the realm may not use it."""
     if name == Ed25519.name:
         return Ed25519()
     if name == KeyedHash.name and realm != REAL:
         return KeyedHash()
-    raise ValueError(f"signature scheme {name!r} is not allowed in realm {realm!r}")
+    raise LocalError(
+        "start the node", subject=realm, cause=f"the signature scheme {name!r} is not allowed in this realm"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A warning, ours or a partner's: what sentences call it, and who gets an own post's acknowledgement of it."""
+
+    name: str
+    answer_to: frozenset[str]
 
 
 class State:
@@ -77,11 +89,12 @@ class State:
         self.closed_tasks: set[str] = set()
         self.reach = Reach()
         self.alerts: dict[bytes, AlertBody] = {}
-        self.warnings: dict[bytes, str] = {}
+        self.warnings: dict[bytes, Said] = {}
         self.links: dict[str, str] = {}
         self.watch = watch_over(places, COUNTRIES.get(self.nation, (self.nation,)))
         self._aliases: dict[tuple[str, int, frozenset[str]], bytes] = {}
         self._picture_audiences: tuple[frozenset[str], ...] = ()
+        self._event_audiences: tuple[frozenset[str], ...] = ()
 
     @property
     def own_audience(self) -> frozenset[str]:
@@ -95,11 +108,20 @@ class State:
         return derive(self.secrets.ids, "message", name, count)[:ID_BYTES]
 
     def alias(self, what: str, number: int, audience: frozenset[str]) -> bytes:
-        """What an own event or track is called towards an audience; another audience cannot join the two."""
+        """What an own thing is called towards an audience; another audience cannot join the two."""
         key = (what, number, audience)
         if key not in self._aliases:
             self._aliases[key] = derive(self.secrets.ids, what, audience_name(audience), number)[:ID_BYTES]
         return self._aliases[key]
+
+    def event_alias(self, event: Event) -> bytes:
+        """What an own event is called inside its audience."""
+        return self.alias("event", event.number, event.audience)
+
+    def alias_towards(self, event: Event, audience: frozenset[str]) -> bytes:
+        """What one of our own events is called towards an audience; empty where that audience knows of none."""
+        known = event.known_as.get(audience)
+        return self.event_alias(known) if known is not None else b""
 
     def able(self, decision: str, *roles: str) -> tuple[str, ...]:
         """The units that have one of these roles for a decision in the coordination mode of a crisis."""
@@ -121,10 +143,22 @@ class State:
             self._picture_audiences = (self.own_audience, *sorted(spoken, key=sorted))
         return self._picture_audiences
 
+    def event_audiences(self) -> tuple[frozenset[str], ...]:
+        """The audiences with events of their own: those with a picture, and those who get own increments."""
+        if not self._event_audiences:
+            pictures = self.picture_audiences()
+            told = {
+                one.partners
+                for sensor in self.sensors.values()
+                for one in self.policy.audiences(sensor.unit, KINDS["track"].content)
+            }
+            self._event_audiences = (*pictures, *sorted(told.difference(pictures), key=sorted))
+        return self._event_audiences
+
     def name_of(self, message: bytes) -> str:
         """What a message of ours or a partner's warning is called in a sentence."""
         alert = self.alerts.get(message)
-        return f"the alert {alert.identifier}" if alert else self.warnings.get(message, "a message")
+        return f"the alert {alert.identifier}" if alert else self.warnings[message].name
 
     def next_due_ns(self) -> int:
         """When the earliest timer is due."""
@@ -134,5 +168,10 @@ class State:
         public = self.scheme.public_key(self.secrets.signing)
         holder = self.trust.holder(key_id(public), self.genesis.certificates[0].not_before_ns)
         if isinstance(holder, str) or holder.subject != self.genesis.node or holder.partner != self.own:
-            raise ValueError("the node's signing key is not the one that the genesis certifies")
+            raise LocalError(
+                "start the node",
+                subject=self.genesis.node,
+                cause="its signing key is not the one that its first record certifies",
+                hint="start it with the secrets that belong to this record",
+            )
         return holder

@@ -11,6 +11,7 @@ from noroshi.node import alerting, deciding, rows
 from noroshi.node.events import Estimate, Event
 from noroshi.node.outlook import Outlook, look_ahead
 from noroshi.node.speak import say
+from noroshi.node.state import Said
 from noroshi.node.work import Work
 from noroshi.warning.lifecycle import apply
 
@@ -33,65 +34,65 @@ CLOSE_AFTER_S = 120.0
 """After its predicted fall (or its last observation, when it has none) an event is closed."""
 
 
-def touched(work: Work, event: Event, audience: frozenset[str]) -> None:
+def touched(work: Work, event: Event) -> None:
     """A picture has new evidence: looks at once if its last look is long enough ago, else sets the timer for it."""
-    due_ns = event.looked_ns.get(audience, 0) + seconds(_gap_s(work, event, audience))
+    if event.audience not in work.state.picture_audiences():
+        return
+    due_ns = event.looked_ns + seconds(_gap_s(work, event))
     if work.now_ns >= due_ns:
-        look(work, event, audience)
+        look(work, event)
     else:
-        name = timer_name(work, event, audience)
+        name = timer_name(work, event)
         work.timer(name, min(due_ns, work.state.timers.get(name, due_ns)))
 
 
-def look(work: Work, event: Event, audience: frozenset[str]) -> None:
-    """Looks at one audience's picture of an event: shows it, if it is our own, and says what has to be said.
+def look(work: Work, event: Event) -> None:
+    """Looks at one picture: shows it, if it is our own, and says to its audience what has to be said.
 
     When it looks depends on this picture alone, so that what others know does not show in the timing either.
     """
-    state = work.state
-    estimate = event.picture(audience)
-    if estimate is None or audience in event.over:
+    state, estimate = work.state, event.estimate
+    if event.over_ns is not None:
         return
-    event.looked_ns[audience] = work.now_ns
-    work.timer(timer_name(work, event, audience), work.now_ns + seconds(STEP_S))
+    event.looked_ns = work.now_ns
     outlook = estimate.outlook
     if outlook is None or estimate.looked_ns != work.now_ns:
         outlook = look_ahead(estimate.filter, state.watch, state.genesis.rules, work.now_ns)
         estimate.outlook, estimate.looked_ns = outlook, work.now_ns
-    if audience == state.own_audience:
-        rows.show_picture(work, event, estimate, outlook)
-    if outlook.lost:
-        work.timer(timer_name(work, event, audience), work.now_ns + seconds(LOST_STEP_S))
-    _warn(work, event, audience, estimate, outlook)
-    _end_when_over(work, event, audience, outlook)
+    seen = outlook is not None and not outlook.lost
+    work.timer(timer_name(work, event), work.now_ns + seconds(STEP_S if seen else LOST_STEP_S))
+    if outlook is not None:
+        if event.audience == state.own_audience:
+            rows.show_picture(work, event, estimate, outlook)
+        _warn(work, event, estimate, outlook)
+    _end_when_over(work, event, outlook)
 
 
-def _gap_s(work: Work, event: Event, audience: frozenset[str]) -> float:
+def _gap_s(work: Work, event: Event) -> float:
     """Least time between two looks at a picture; depends on this picture alone."""
-    warned = event.warnings.get(audience)
-    if warned is not None and warned.phase == "standing":
+    if event.warning is not None and event.warning.phase == "standing":
         return WARNED_S
-    young = work.now_ns - event.known_ns[audience] < seconds(YOUNG_S)
-    return EAGER_S if young and warned is None else STEP_S
+    young = work.now_ns - event.known_ns < seconds(YOUNG_S)
+    return EAGER_S if young and event.warning is None else STEP_S
 
 
-def timer_name(work: Work, event: Event, audience: frozenset[str]) -> str:
-    """The timer of one picture."""
-    return f"look:{event.number}:{work.state.picture_audiences().index(audience)}"
+def timer_name(work: Work, event: Event) -> str:
+    """The timer of one picture. Says nothing of other audiences: timers of one instant act in the order of names."""
+    return f"look:{work.state.picture_audiences().index(event.audience)}:{event.number}"
 
 
 def due(work: Work, rest: str) -> None:
     """The timer of a picture has come due."""
-    event, _, audience = rest.partition(":")
-    look(work, work.state.events.events[int(event)], work.state.picture_audiences()[int(audience)])
+    audience, _, number = rest.partition(":")
+    look(work, work.state.events.get(work.state.picture_audiences()[int(audience)], int(number)))
 
 
-def _warn(work: Work, event: Event, audience: frozenset[str], estimate: Estimate, outlook: Outlook) -> None:
+def _warn(work: Work, event: Event, estimate: Estimate, outlook: Outlook) -> None:
     state = work.state
     if outlook.draft is None:
         return
-    after, body = apply(
-        event.warnings.get(audience),
+    event.warning, body = apply(
+        event.warning,
         outlook.draft,
         outlook.observation,
         tuple(sorted(estimate.sensings)),
@@ -99,27 +100,33 @@ def _warn(work: Work, event: Event, audience: frozenset[str], estimate: Estimate
         state.genesis.rules,
         work.now_ns,
     )
-    if after is not None:
-        event.warnings[audience] = after
     if body is None:
         return
-    alias = state.alias("event", event.number, audience)
-    unit = state.genesis.assessing_unit
-    message = say(work, "warning", unit, audience, body, event=alias, expires_ns=body.valid_until_ns)
-    state.warnings[message.id] = f"{state.own}'s warning ({body.state})"
-    if audience == state.own_audience:
+    message = say(
+        work,
+        "warning",
+        state.genesis.assessing_unit,
+        event.audience,
+        body,
+        event=state.event_alias(event),
+        expires_ns=body.valid_until_ns,
+    )
+    state.warnings[message.id] = Said(f"{state.own}'s warning ({body.state})", state.own_audience)
+    if event.audience == state.own_audience:
         rows.show_warning(work, message, body)
         alerting.warned(work, event, body)
         if body.state == "issued":
-            deciding.request_tasks(work, event.number, "a warning was issued")
+            deciding.request_tasks(work, event, "a warning was issued")
 
 
-def _end_when_over(work: Work, event: Event, audience: frozenset[str], outlook: Outlook) -> None:
+def _end_when_over(work: Work, event: Event, outlook: Outlook | None) -> None:
     """Looks no more at a picture whose object must be down, or of which nothing was seen for long."""
-    end_ns = outlook.fall.time_ns if outlook.fall is not None else outlook.last_observed_ns
-    if work.now_ns <= max(end_ns, outlook.last_observed_ns) + seconds(CLOSE_AFTER_S):
+    end_ns = event.estimate.filter.last_observed_ns
+    if outlook is not None and outlook.fall is not None:
+        end_ns = max(end_ns, outlook.fall.time_ns)
+    if work.now_ns <= end_ns + seconds(CLOSE_AFTER_S):
         return
-    event.over.add(audience)
-    work.state.timers.pop(timer_name(work, event, audience), None)
-    if audience == work.state.own_audience:
+    event.over_ns = work.now_ns
+    work.state.timers.pop(timer_name(work, event), None)
+    if event.audience == work.state.own_audience:
         rows.show_closed(work, event)

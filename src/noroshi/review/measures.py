@@ -9,7 +9,7 @@ None, never dropped and never zero.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -274,17 +274,31 @@ def _case(case: bytes, entries: list[Entry]) -> CaseMeasure:
 
 
 def _gaps(logs: Sequence[Log]) -> list[Gap]:
-    """Silences of one node longer than GAP_S in which another node recorded something of an active event."""
+    """Silences of one node longer than GAP_S in which it was away: it began anew, or a partner saw its link go.
+
+    A node with nothing to record is silent too; that alone is no gap.
+    """
     found = []
     for log in logs:
-        others = sorted(e.now_ns for other in logs if other.node != log.node for e in other.entries)
+        away = _link_losses(logs, log)
         for before, after in zip(log.entries, log.entries[1:], strict=False):
-            length_ns = after.now_ns - before.now_ns
-            if length_ns > GAP_S * NS_PER_S:
-                between = bisect_left(others, after.now_ns) - bisect_right(others, before.now_ns + NS_PER_S)
-                if between > length_ns / NS_PER_S:
+            if after.now_ns - before.now_ns > GAP_S * NS_PER_S:
+                index = bisect_left(away, before.now_ns)
+                if index < len(away) and away[index] <= after.now_ns + NS_PER_S:
                     found.append(Gap(log.node, before.now_ns, after.now_ns))
     return found
+
+
+def _link_losses(logs: Sequence[Log], log: Log) -> list[int]:
+    """When a node's links were lost: as partners saw it, and as it said itself when it began anew."""
+    return sorted(
+        entry.now_ns
+        for other in logs
+        for entry in other.entries
+        if entry.type == "link"
+        and entry.fields["state"] != "up"
+        and (other.node == log.node or entry.fields["party"] == f"partner:{log.partner}")
+    )
 
 
 def _repeated_effects(logs: Sequence[Log]) -> int:

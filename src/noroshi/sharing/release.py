@@ -2,7 +2,8 @@
 
 Both must allow it: the originator's label inside the signed bytes, and the `sharing` edges of the structure in
 force, read by the crossing rule. The originator signs one edition per audience; a relay passes an edition on
-unchanged or not at all, and asks the same two questions again. Everything else is withheld, with a reason.
+unchanged or not at all, and asks the same two questions again. Of a kind that this version does not know only the
+label can be asked: it is the originator's to give, and signed. Everything else is withheld, with a reason.
 
     for audience in policy.audiences("kr-jcs", "flight-path"): ...
     outcome = policy.onward(message, "JPN")        # Allowed(next_hop=..., rule=...) or Withheld(reason)
@@ -110,9 +111,9 @@ class ReleasePolicy:
         """What `onward` says; follows from the structure and from these alone: origin, unit, label, content."""
         if not may_have(envelope.label, partner, origin=envelope.origin):
             return Withheld("not-in-label")
-        if content is None:
+        if content is None and envelope.origin == self.own:
             return Withheld("unknown-kind")
-        rule = "label"
+        rule = "label" if content is not None else "label of a kind that is unknown here"
         if content:
             edges = self._edges(envelope, content, partner)
             if edges is None:
@@ -126,9 +127,9 @@ class ReleasePolicy:
 
     def route(self, origin: str, partner: str, allowed: frozenset[str]) -> tuple[str, ...]:
         """The shortest way over links through allowed partners only; the same at every node. Empty if none."""
-        key = (origin, partner, allowed)
+        key = (origin, partner, allowed.intersection(self._wires))
         if key not in self._routes:
-            self._routes[key] = self._shortest(origin, partner, allowed)
+            self._routes[key] = self._shortest(*key)
         return self._routes[key]
 
     def _find_audiences(self, unit: str, content: str, origin: str) -> tuple[Audience, ...]:
@@ -146,6 +147,8 @@ class ReleasePolicy:
 
     def _edges(self, envelope: Envelope, content: str, partner: str) -> tuple[str, ...] | None:
         """The edges that let this partner have it, when the label is no wider than they allow."""
+        if not self._structure.has(envelope.unit):
+            return None
         for audience in self.audiences(envelope.unit, content, origin=envelope.origin):
             for member, edges in audience.paths:
                 if member == partner and envelope.label.audience <= audience.partners:
