@@ -25,6 +25,12 @@ def uniform(key: bytes, purpose: str, *parts: str | int) -> float:
     return (int.from_bytes(derive(key, purpose, *parts)[:8], "big") + 1) / _SCALE
 
 
+def pair(key: bytes, purpose: str, *parts: str | int) -> tuple[float, float]:
+    """Two independent numbers above 0 and at most 1, at the cost of one."""
+    raw = derive(key, purpose, *parts)
+    return (int.from_bytes(raw[:8], "big") + 1) / _SCALE, (int.from_bytes(raw[8:16], "big") + 1) / _SCALE
+
+
 def normal(key: bytes, purpose: str, *parts: str | int) -> float:
     """A standard normal number (Box and Muller, Ann. Math. Statist. 29, 1958)."""
     raw = derive(key, purpose, *parts)

@@ -203,19 +203,24 @@ def _end_reaches_same(one: EndReachesSame, evidence: Evidence) -> Judged:
 def _passed_after_observation(one: PassedAfterObservation, evidence: Evidence) -> Judged:
     said = False
     for log in evidence.logs:
-        warned: list[tuple[float, float]] = []
+        warned: dict[bytes, list[tuple[float, float, int]]] = {}
         seen_ns = 0
         for entry in log.entries:
             seen_ns = max(seen_ns, _observed_ns(entry))
             body = entry.body
-            if entry.type != "message" or not isinstance(body, WarningBody):
+            if entry.type != "message" or entry.envelope is None or not isinstance(body, WarningBody):
                 continue
             if body.state != "ended":
-                places = [place for area in body.areas if area.kind == "pass" for place in area.places]
-                warned = [(place.latitude_rad, place.longitude_rad) for place in places]
+                warned[entry.envelope.event] = [
+                    (place.latitude_rad, place.longitude_rad, (area.from_ns + area.to_ns) // 2)
+                    for area in body.areas
+                    if area.kind == "pass"
+                    for place in area.places
+                ]
             elif body.reason == "passed":
                 said = said or log.partner == one.partner
-                needed_ns = max((evidence.truth.nearest_rad_ns(*place) or 0 for place in warned), default=0)
+                places = warned.get(entry.envelope.event, ())
+                needed_ns = max((evidence.truth.passage_rad_ns(*place) for place in places), default=0)
                 if seen_ns < needed_ns:
                     short_s = (needed_ns - seen_ns) / NS_PER_S
                     return Judged(

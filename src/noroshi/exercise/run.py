@@ -24,7 +24,7 @@ from noroshi.exercise.kernel import Kernel
 from noroshi.exercise.people import Answer, People
 from noroshi.exercise.scenario import LinkDown, MessageInject, NodeDown, PostAbsent
 from noroshi.exercise.wires import State, Wire
-from noroshi.exercise.world import Look, looks
+from noroshi.exercise.world import Look, Truth, looks
 from noroshi.geo.places import PlaceTable
 from noroshi.log import Batch, OutboxRow, Store
 from noroshi.messages.canonical import encode
@@ -60,6 +60,7 @@ class Result:
     events: int
     end_ns: int
     stores: Mapping[str, Store]
+    truth: Truth
 
 
 class Shell:
@@ -246,10 +247,11 @@ def play(
         shell.begin(start_ns)
     for wire in stage.wires.values():
         stage.kernel.at(start_ns, wire.connect, None, LINE)
-    _set_world(stage, looks(coalition, entropy))
+    truth = Truth(coalition)
+    _set_world(stage, looks(coalition, entropy, truth))
     _set_injects(stage)
     events = stage.kernel.run(end_ns)
-    return _result(stage, events, end_ns)
+    return _result(stage, events, end_ns, truth)
 
 
 def people_of(coalition: Coalition, member: Member, entropy: bytes) -> People:
@@ -334,7 +336,7 @@ def alerts_of(store: Reading) -> list[tuple[str, bytes]]:
     return rows
 
 
-def _result(stage: _Stage, events: int, end_ns: int) -> Result:
+def _result(stage: _Stage, events: int, end_ns: int, truth: Truth) -> Result:
     heads: dict[str, bytes] = {}
     records: dict[str, int] = {}
     alerts: list[tuple[int, str, str, bytes]] = []
@@ -353,4 +355,5 @@ def _result(stage: _Stage, events: int, end_ns: int) -> Result:
         events=events,
         end_ns=end_ns,
         stores={name: shell.store for name, shell in stage.shells.items()},
+        truth=truth,
     )

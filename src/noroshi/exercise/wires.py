@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from noroshi.clock import ceil_to, seconds
-from noroshi.exercise.draws import uniform
+from noroshi.exercise.draws import pair, uniform
 from noroshi.exercise.kernel import Kernel
 from noroshi.exercise.scenario import Link
 from noroshi.log import OutboxRow
@@ -115,6 +115,7 @@ class Wire:
         )
         self._generation = 0
         self._cuts = 0
+        self._name = f"{left.own}-{right.own}"
 
     @property
     def between(self) -> tuple[str, str]:
@@ -201,9 +202,9 @@ class Wire:
     def _doubt(self, now_ns: int, which: tuple[int, int]) -> None:
         side, generation = which
         end = self._ends[side]
-        if generation == self._generation and end.state == "up":
-            if now_ns - end.heard_ns >= seconds(SILENT_AFTER_S):
-                self._tell(now_ns, side, "silent")
+        quiet = now_ns - end.heard_ns >= seconds(SILENT_AFTER_S)
+        if quiet and generation == self._generation and end.state == "up":
+            self._tell(now_ns, side, "silent")
 
     def _send(self, now_ns: int, side: int, data: bytes) -> None:
         if self._cuts:
@@ -214,14 +215,14 @@ class Wire:
 
     def _delay_ns(self, now_ns: int, own: str) -> int:
         link = self._link
-        delay_s, losses = link.delay_s, 0
-        if link.jitter_s:
-            delay_s += link.jitter_s * uniform(self._key, "jitter", *self.between, own, now_ns)
-        while losses < MAX_LOSSES and link.loss:
-            if uniform(self._key, "loss", *self.between, own, now_ns, losses) > link.loss:
-                break
+        if not link.jitter_s and not link.loss:
+            return seconds(link.delay_s)
+        share, chance = pair(self._key, "wire", self._name, own, now_ns)
+        delay_s, losses = link.delay_s + link.jitter_s * share, 0
+        while chance <= link.loss and losses < MAX_LOSSES:
             delay_s += RESEND_S * 2.0**losses
             losses += 1
+            chance = uniform(self._key, "wire loss", self._name, own, now_ns, losses)
         return seconds(delay_s)
 
     def _arrive(self, now_ns: int, what: tuple[int, int, bytes]) -> None:

@@ -82,6 +82,15 @@ class Truth:
             best = found if best is None or found < best else best
         return best[1] if best else None
 
+    def passage_rad_ns(self, latitude_rad: float, longitude_rad: float, about_ns: int) -> int:
+        """When the flight that comes by nearest to `about_ns` is nearest to a point; 0 when nothing flies."""
+        place = unit_vectors(latitude_rad, longitude_rad)[0]
+        times = []
+        for name in self._flights:
+            time_s, ground = self._ground_track(name)
+            times.append(self._start_ns + seconds(float(time_s[int(np.argmax(ground @ place))])))
+        return min(times, key=lambda at: abs(at - about_ns), default=0)
+
     def _ground_track(self, flight: str) -> tuple[Floats, Floats]:
         """Times (n,) s after the start, and the normals (n, 3) of the points below the flight."""
         if flight not in self._tracks:
@@ -91,9 +100,9 @@ class Truth:
         return self._tracks[flight]
 
 
-def looks(coalition: Coalition, entropy: bytes) -> list[Look]:
-    """All looks that saw something, in the order of time and sensor."""
-    truth = Truth(coalition)
+def looks(coalition: Coalition, entropy: bytes, truth: Truth | None = None) -> list[Look]:
+    """All looks that saw something, in the order of time and sensor. truth: of this coalition, if it is at hand."""
+    truth = truth or Truth(coalition)
     scenario = coalition.scenario
     nodes = coalition.members[0].genesis.nodes
     downs = [one for one in scenario.injects if isinstance(one, SensorDown)]
