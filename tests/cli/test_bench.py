@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from noroshi.cli import bench
-from noroshi.cli.benches import end_to_end, engine, node_load
+from noroshi.cli.benches import approvals, end_to_end, engine, node_load
 from noroshi.cli.benches.report import Result, result
 from noroshi.cli.main import main
 from noroshi.errors import OperatorError
@@ -115,7 +115,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 @pytest.mark.slow
 def test_both_sides_of_the_bare_engine_finish_the_same_cases() -> None:
-    arrivals, work = engine.draws(3)
+    arrivals, work = approvals.draws(3)
     own, peer = engine.own_day(arrivals[:200], work), engine.simpy_day(arrivals[:200], work)
     assert own[:2] == peer[:2]
     assert own[0] == 1000

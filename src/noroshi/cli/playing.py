@@ -55,10 +55,18 @@ def play_fast(
         places_digest=places.digest,
     )
     with Replays(coalition.members, places) as replays:
-        play(coalition, places, entropy=key, store_for=replays.store_for, progress=_progress)
+        result = play(coalition, places, entropy=key, store_for=replays.store_for, progress=_progress)
         for node, store in replays.stores.items():
             folder.write_record(node, coalition.realm, store.batches)
-        return conclude(coalition, staged.seed, replays.stores, places, folder, replays=replays.problems())
+        return conclude(
+            coalition,
+            staged.seed,
+            replays.stores,
+            places,
+            folder,
+            truth=result.truth,
+            replays=replays.problems(),
+        )
 
 
 def played(

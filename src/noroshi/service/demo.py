@@ -94,6 +94,7 @@ def play_live(
     say(
         f"{staged.scenario.title}, structure {staged.structure.id}, speed {speed:g}; results go to {folder.path}"
     )
+    say("Preparing: on a machine's first run this compiles the numerical code, which takes up to a minute")
     warm()  # the nodes then find their numerical code compiled
     coalition = found(
         staged.scenario,
@@ -382,7 +383,8 @@ class _Live:
         while True:
             delay_s = min(self._clock.delay_s(seat.people.next_due_ns), 3600.0)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(seat.news.wait(), delay_s)
+                async with asyncio.timeout(delay_s):
+                    await seat.news.wait()
             seat.news.clear()
             for answer in seat.people.due(self._clock.now_ns()):
                 seat.queue.put_nowait(Received(party=f"post:{answer.post}", number=0, raw=answer.raw))
@@ -432,7 +434,7 @@ def _copied(record: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / RECORD_NAME
     with (
-        contextlib.closing(sqlite3.connect(record)) as source,
+        contextlib.closing(sqlite3.connect(f"{record.absolute().as_uri()}?mode=ro", uri=True)) as source,
         contextlib.closing(sqlite3.connect(copy)) as target,
     ):
         source.backup(target)

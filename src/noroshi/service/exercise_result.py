@@ -37,6 +37,7 @@ def conclude(
     places: PlaceTable,
     folder: OutFolder,
     limits: Sequence[str] = LIMITS,
+    truth: Truth | None = None,
     speed: float = 1.0,
     replays: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def conclude(
     problems = audit(nodes, places, replays)
     logs = [open_log(name, store.records()) for name, store in sorted(stores.items())]
     measures = measure(logs)
-    judged = judge(coalition.scenario, logs, measures, Truth(coalition), problems, speed)
+    judged = judge(coalition.scenario, logs, measures, truth or Truth(coalition), problems, speed)
     records = {log.node: len(log.entries) for log in logs}
     digest = digest_of({log.node: log.head for log in logs}, sum(records.values()))
     document = summary(coalition, seed, judged, measures, digest, records)

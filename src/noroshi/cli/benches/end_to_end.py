@@ -9,6 +9,7 @@ mutual TLS, verified and committed again at both other nodes. Three processes an
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import tempfile
 import time
@@ -95,6 +96,8 @@ def percentile(values: list[float], share: float) -> float:
 
 
 async def _round(joined: Coalition, folder: Path, seed: int, events: int) -> list[Event]:
+    gc.collect()
+    gc.freeze()  # a collection here would be measured as if the nodes were slow
     async with three_nodes(joined, folder) as clients:
         watch = _Watch()
         following = [
