@@ -57,8 +57,7 @@ def detections(work: Work, given: Detections) -> SensorRow | None:
         work.duplicate()
         return None
     if given.sequence != last + 1:
-        work.refuse(party, "batch-out-of-order", f"batch {given.sequence}, expected {last + 1}")
-        return None
+        _feed_gap(work, given.feed, given.sequence - last - 1)
     state.feeds[given.feed] = given.sequence
     sensor = state.sensors.get(given.sensor)
     if sensor is None:
@@ -74,6 +73,18 @@ def detections(work: Work, given: Detections) -> SensorRow | None:
         work.refuse(party, "too-old", given.sensor)
         return None
     return sensor
+
+
+def _feed_gap(work: Work, feed: str, missing: int) -> None:
+    """Says that batches of an own feed never came; what comes now is used all the same."""
+    work.record("note", encode({"about": "feed", "feed": feed, "missing": missing}))
+    work.show(
+        "refusal",
+        f"Feed {feed}: {missing} batches never came",
+        party=f"feed:{feed}",
+        reason="feed-gap",
+        detail=str(missing),
+    )
 
 
 def receipt(work: Work, given: ReceiptGiven) -> None:

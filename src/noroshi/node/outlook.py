@@ -133,7 +133,7 @@ def _is_sound(tracks: Tracks) -> bool:
 
 
 def _position_ring(tracks: Tracks, lat_rad: float, lon_rad: float) -> Ring:
-    """The ellipse over the ground that holds the position with `POSITION_PROBABILITY`; empty if it spans half the Earth."""
+    """The ellipse over the ground that holds the position with `POSITION_PROBABILITY`, or nothing."""
     rotation = np.asarray(enu_rotation(lat_rad, lon_rad)).reshape(3, 3)
     local = rotation @ tracks.covariance[0, :3, :3] @ rotation.T
     try:
