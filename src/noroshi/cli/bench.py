@@ -8,6 +8,7 @@ or a missing peer.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -41,7 +42,9 @@ def bench(
 ) -> None:
     """Measure, against the named peers."""
     rows: list[Result] = []
-    for name in chosen(names or ()):
+    wanted = chosen(names or ())
+    tell(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: what else runs here shows in the figures")
+    for name in wanted:
         rows += importlib.import_module(BENCHES[name]).run(quick=quick, seed=seed, progress=tell)
     if as_json:
         show({"results": [msgspec.to_builtins(row) for row in rows]}, (), True)

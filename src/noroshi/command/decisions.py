@@ -82,12 +82,12 @@ def apply(case: Case, answer: Concurrence) -> Case:
     """The case after one nation's answer. Answers that `answer_defect` names leave it as it is."""
     if answer_defect(case, answer):
         return case
-    after = replace(case, answers=(*case.answers, answer))
+    answers = (*case.answers, answer)
     if answer.outcome == "refuse":
-        return replace(after, state="refused", closed_ns=answer.time_ns)
-    if not after.missing:
-        return replace(after, state="decided", closed_ns=answer.time_ns)
-    return after
+        return replace(case, answers=answers, state="refused", closed_ns=answer.time_ns)
+    if len(answers) == len(case.needed):
+        return replace(case, answers=answers, state="decided", closed_ns=answer.time_ns)
+    return replace(case, answers=answers)
 
 
 def expire(case: Case, now_ns: int) -> Case:

@@ -17,7 +17,6 @@ from noroshi.messages.bodies import AcknowledgementBody, AlertBody, DecisionBody
 from noroshi.messages.signing import ID_BYTES
 from noroshi.messages.trust import REAL
 from noroshi.node.state import State
-from noroshi.structure.authority import members
 
 LONGEST_NS = seconds(86_400.0)
 """The longest time that a consultation may be given: decisions are history after a day."""
@@ -44,9 +43,7 @@ def defect(state: State, message: Message, now_ns: int) -> Refused | None:
 
 def body_partners(state: State, body: str) -> frozenset[str]:
     """The partners whose units are members of a consulting body; nobody where there is no such body."""
-    if not state.structure.has(body):
-        return frozenset()
-    nodes = {state.genesis.nodes.get(unit, "") for unit in members(state.structure, body)}
+    nodes = {state.genesis.nodes.get(unit, "") for unit in state.members(body)}
     return frozenset(
         state.genesis.node_partners[node] for node in nodes if node in state.genesis.node_partners
     )
@@ -115,7 +112,7 @@ def _concurrence(state: State, envelope: Envelope, body: DecisionBody) -> str:
     case = state.cases.get(body.case)
     if case is None:
         return "unknown-case"
-    if body.decision != case.decision or body.unit not in members(state.structure, case.body):
+    if body.decision != case.decision or body.unit not in state.members(case.body):
         return "no-authority"
     if envelope.label.audience != case.audience:
         return "wrong-audience"

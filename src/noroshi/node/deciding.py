@@ -20,7 +20,6 @@ from noroshi.node.events import Event
 from noroshi.node.inputs import PostRow
 from noroshi.node.speak import say
 from noroshi.node.work import MS_PER_NS, Work
-from noroshi.structure.authority import members
 
 
 def asked(work: Work, message: Message, body: DecisionBody) -> None:
@@ -42,7 +41,7 @@ def asked(work: Work, message: Message, body: DecisionBody) -> None:
     says = f"{envelope.origin}: {envelope.post} asked for {_title(work, case)}"
     show_step(work, message, body, says)
     show_case(work, case)
-    work.timer(f"decision:{case.id.hex()}", case.deadline_ns)
+    work.timer(timer_name(case.id), case.deadline_ns)
     if state.own in case.needed:
         _ask_own(work, case)
 
@@ -74,6 +73,8 @@ def due(work: Work, case_id: bytes) -> None:
 def conclude(work: Work, case: Case) -> None:
     """Shows the case; where the convening unit is served here, records the outcome for all."""
     state = work.state
+    if case.state != "open":
+        state.timers.pop(timer_name(case.id), None)
     if (
         case.state != "open"
         and not case.recorded
@@ -93,11 +94,17 @@ def conclude(work: Work, case: Case) -> None:
     show_case(work, case)
 
 
+def timer_name(case: bytes) -> str:
+    """The timer of a case's deadline."""
+    return f"decision:{case.hex()}"
+
+
 def recorded(work: Work, message: Message, body: DecisionBody) -> None:
     """The convening unit's record of the outcome has come."""
     outcome: Literal["decided", "refused"] = "decided" if body.outcome == "decided" else "refused"
     case = decisions.close(work.state.cases[body.case], outcome, message.envelope.time_ns)
     work.state.cases[case.id] = case
+    work.state.timers.pop(timer_name(case.id), None)
     tasks.close(work, f"concur:{case.id.hex()}", "expired")
     show_step(work, message, body, _outcome_sentence(work, case))
     show_case(work, case)
@@ -148,11 +155,7 @@ def _ask_to_request(work: Work, event: Event, post: PostRow, decision: str, trig
 
 def _ask_own(work: Work, case: Case) -> None:
     state = work.state
-    able = [
-        post
-        for post in state.posts_with("concur")
-        if state.posts[post].unit in members(state.structure, case.body)
-    ]
+    able = [post for post in state.posts_with("concur") if state.posts[post].unit in state.members(case.body)]
     tasks.add(
         work,
         Task(

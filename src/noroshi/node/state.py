@@ -21,7 +21,7 @@ from noroshi.node.events import Event, EventBook
 from noroshi.node.inputs import Genesis, PostRow, Secrets, SensorRow
 from noroshi.sharing import Outboxes, ReleasePolicy
 from noroshi.sharing.release import audience_name
-from noroshi.structure.authority import units_with
+from noroshi.structure.authority import members, units_with
 from noroshi.warning.watch import watch_over
 
 MODE = "crisis"
@@ -92,6 +92,8 @@ class State:
         self.warnings: dict[bytes, Said] = {}
         self.links: dict[str, str] = {}
         self.watch = watch_over(places, COUNTRIES.get(self.nation, (self.nation,)))
+        self._able: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
         self._aliases: dict[tuple[str, int, frozenset[str]], bytes] = {}
         self._picture_audiences: tuple[frozenset[str], ...] = ()
         self._event_audiences: tuple[frozenset[str], ...] = ()
@@ -125,7 +127,18 @@ class State:
 
     def able(self, decision: str, *roles: str) -> tuple[str, ...]:
         """The units that have one of these roles for a decision in the coordination mode of a crisis."""
-        return tuple(unit for role in roles for unit in units_with(self.structure, decision, role, MODE))
+        key = (decision, roles)
+        if key not in self._able:
+            self._able[key] = tuple(
+                unit for role in roles for unit in units_with(self.structure, decision, role, MODE)
+            )
+        return self._able[key]
+
+    def members(self, body: str) -> tuple[str, ...]:
+        """The units that sit in a body; nobody where the structure has no such body."""
+        if body not in self._members:
+            self._members[body] = members(self.structure, body) if self.structure.has(body) else ()
+        return self._members[body]
 
     def posts_with(self, duty: str, *units: str) -> tuple[str, ...]:
         """The own posts with a duty, at these units (any unit when none is given)."""

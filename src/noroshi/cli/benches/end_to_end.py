@@ -157,17 +157,23 @@ async def _event(client: NodeClient, watch: _Watch, radar: Sensor, seed: int, nu
     last_ns = time.time_ns() + seconds(lead_s)
     *earlier, deciding = detections(radar, seed, number, last_ns)
     watch.shown_s.clear()
-    await client.give(earlier)
+    await _give(client, earlier)
     await asyncio.sleep(max(EAGER_S, (last_ns - time.time_ns()) / NS_PER_S))
     if watch.shown_s:
         raise LocalError("measure a warning", subject=f"event {number + 1}", cause="it came too early")
     start_s = time.perf_counter()
-    await client.give([deciding])
+    await _give(client, [deciding])
     answered_s = time.perf_counter()
     await watch.all_shown()
     await asyncio.sleep(PAUSE_S)
     shown_ms = {partner: 1e3 * (at_s - start_s) for partner, at_s in watch.shown_s.items()}
     return Event(shown_ms, 1e3 * (answered_s - start_s))
+
+
+async def _give(client: NodeClient, given: list[Detections]) -> None:
+    for answer in await client.give(given):
+        if answer.outcome != "accepted":
+            raise LocalError("measure a warning", cause=f"a detection was {answer.outcome}: {answer.reason}")
 
 
 def detections(radar: Sensor, seed: int, number: int, last_ns: int) -> list[Detections]:

@@ -40,6 +40,8 @@ SIGMA_RANGE_M, SIGMA_MRAD = 20.0, 0.3
 """Of the benchmark's radar, notional: objects 60 km apart are never taken for one another."""
 
 LINKS_UP_S = 20.0
+KEPT_NOTES = 3
+"""What the nodes said last, told when a measurement fails."""
 
 
 def coalition() -> Coalition:
@@ -94,10 +96,16 @@ async def three_nodes(joined: Coalition, folder: Path) -> AsyncIterator[dict[str
         )
         for one in directories
     }
-    async with Supervisor(paths, restart=False):
+    notes: list[str] = []
+    async with Supervisor(paths, restart=False, note=lambda name, text: notes.append(f"{name}: {text}")):
         try:
             await _until_joined(clients, joined)
             yield clients
+        except LocalError as error:
+            said = "; ".join(notes[-KEPT_NOTES:]) or "nothing"
+            raise LocalError(
+                error.operation, subject=error.subject, cause=error.cause, hint=f"the nodes said: {said}"
+            ) from None
         finally:
             for client in clients.values():
                 await client.close()
