@@ -1,9 +1,9 @@
 """A small coalition of real nodes on one table: their rows are handed over by the test, their clock is the test's.
 
-    scene = Scene("trilateral")
-    scene.watch(until_s=90)                    # the flight as the radars see it, delivered at once
-    task = scene.task("jpn", "originate-alert")
-    scene.answer("jpn", task)
+scene = Scene("trilateral")
+scene.watch(until_s=90)                    # the flight as the radars see it, delivered at once
+task = scene.task("jpn", "originate-alert")
+scene.answer("jpn", task)
 """
 
 from __future__ import annotations
@@ -176,30 +176,27 @@ class Scene:
 
     def pump(self) -> None:
         """Hands over all rows that are not there yet, over all links that are not cut."""
-        moved = True
-        while moved:
-            moved = any([self.deliver(one, other) for one, other in sorted(self.wires - self.cut)])
+        while sum(self.deliver(one, other) for one, other in sorted(self.wires - self.cut)):
+            pass
 
     def deliver(self, sender: str, receiver: str, *, limit: int = 1000) -> int:
-        """Hands over the next rows of one link, with a receipt; how many."""
+        """Hands over the next rows of one link, with a receipt; by how many the link has gone on."""
         here, there = self[sender], self[receiver]
         after = there.node.received_upto(here.party)
         rows = here.rows(there.party, after)[:limit]
         for row in rows:
             there.take(self.now_ns, Received(party=here.party, number=row.number, raw=row.data))
-        if rows:
-            upto, signature = there.node.receipt(here.party)
+        upto, signature = there.node.receipt(here.party)
+        if upto > after:
             here.take(self.now_ns, ReceiptGiven(party=there.party, upto=upto, signature=signature))
-        return len(rows)
+        return upto - after
 
     # People
 
     def tasks(self, node: str, action: str = "") -> list[dict[str, Any]]:
         """The newest row of each task that is open."""
         newest = {row["task"]: row for row in self[node].staff("task")}
-        return [
-            row for row in newest.values() if row["state"] == "open" and action in ("", row["action"])
-        ]
+        return [row for row in newest.values() if row["state"] == "open" and action in ("", row["action"])]
 
     def task(self, node: str, action: str) -> dict[str, Any]:
         """The one open task of this kind."""
@@ -229,7 +226,14 @@ class Scene:
     # Messages of genuine keys that say what they should not
 
     def sealed(
-        self, node: str, kind: str, body: Body | bytes, *, post: str = "", audience: Iterable[str] = (), **more: Any
+        self,
+        node: str,
+        kind: str,
+        body: Body | bytes,
+        *,
+        post: str = "",
+        audience: Iterable[str] = (),
+        **more: Any,
     ) -> bytes:
         """A message signed with the node's or a post's real key; body bytes go in as they are."""
         member = self[node].member
@@ -243,7 +247,9 @@ class Scene:
             "node": genesis.node,
             "post": post,
             "unit": own.unit or genesis.assessing_unit,
-            "id": derive(ENTROPY, "hostile", node, repr(body), repr(sorted(more.items(), key=str)), self.now_ns)[:16],
+            "id": derive(
+                ENTROPY, "hostile", node, repr(body), repr(sorted(more.items(), key=str)), self.now_ns
+            )[:16],
             "kind": kind,
             "time_ns": self.now_ns,
             "time_error_ns": 0,
@@ -253,19 +259,14 @@ class Scene:
         envelope = Envelope(**(fields | more))
         scheme = self[node].node.state.scheme
         secret = seat.secret if seat else member.secrets.signing
-        if isinstance(body, bytes):
-            body = _Plain(msgspec.Raw(body))  # type: ignore[assignment]  # any map of the right size
-        return seal(envelope, body, own, scheme, secret).raw  # type: ignore[arg-type]  # see above
+        content: Any = msgspec.Raw(body) if isinstance(body, bytes) else body
+        return seal(envelope, content, own, scheme, secret).raw
 
     def bring(self, sender: str, receiver: str, raw: bytes) -> Commit:
         """Bytes as the next row of a link, whoever wrote them; they are not in the sender's outbox."""
         there, party = self[receiver], self[sender].party
         number = there.node.received_upto(party) + 1
         return there.take(self.now_ns, Received(party=party, number=number, raw=raw))
-
-
-def _Plain(raw: msgspec.Raw) -> Any:
-    return raw
 
 
 def payloads(rows: Iterable[OutboxRow]) -> Iterator[bytes]:

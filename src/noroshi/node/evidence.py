@@ -134,11 +134,18 @@ def _take(work: Work, piece: Piece, alias: bytes = b"") -> Mapping[Partners, Eve
 def _event_for(
     work: Work, audience: Partners, piece: Piece, alias: bytes, gates: dict[Estimate, float | None]
 ) -> Event:
-    """The audience's event that a piece belongs to: the one its alias was joined to, the one it fits, or a new one."""
+    """The audience's event that a piece belongs to: the one its alias was joined to, the one it fits, or a new one.
+
+    What a partner calls one event may still not fit what we know of it: then it is another to us, so that rows that
+    are wrong spoil no picture but their own.
+    """
     book = work.state.events
     rows = piece.measurements
     event = book.find(audience, piece.partner, alias) if alias else None
-    if event is not None and (event.over_ns is None or int(rows.time_ns.max()) <= event.over_ns):
+    if event is not None and event.over_ns is not None:
+        if int(rows.time_ns.max()) <= event.over_ns:
+            return event
+    elif event is not None and _distance(event, rows, gates) is not None:
         return event
     event = _matching(work, audience, rows, gates) or book.open(audience, work.now_ns)
     if alias:
@@ -149,19 +156,21 @@ def _event_for(
 def _matching(
     work: Work, audience: Partners, rows: Measurements, gates: dict[Estimate, float | None]
 ) -> Event | None:
-    """The active event of this audience whose picture these rows fit best, if they fit any.
-
-    gates: what was found so far; equal pictures share an estimate, and so its answer.
-    """
+    """The active event of this audience whose picture these rows fit best, if they fit any."""
     best: tuple[float, Event] | None = None
     for event in work.state.events.active(audience):
-        estimate = event.estimate
-        if estimate not in gates:
-            gates[estimate] = gate(estimate.filter, rows, gate_score=GATE_SCORE)
-        distance = gates[estimate]
+        distance = _distance(event, rows, gates)
         if distance is not None and (best is None or distance < best[0]):
             best = (distance, event)
     return best[1] if best else None
+
+
+def _distance(event: Event, rows: Measurements, gates: dict[Estimate, float | None]) -> float | None:
+    """How far rows are from an event's picture, None if too far. gates: answers so far; equal pictures share one."""
+    estimate = event.estimate
+    if estimate not in gates:
+        gates[estimate] = gate(estimate.filter, rows, gate_score=GATE_SCORE)
+    return gates[estimate]
 
 
 def _say_opened(work: Work, event: Event) -> None:

@@ -58,6 +58,8 @@ ACCELERATION_PSD = 1e-8
 REPEAT_ABOVE = 1e-4
 """The update is linearised again about its own result when curvature exceeds this share of the noise variance."""
 PASSES = 3
+FASTEST_DRAG_HZ = 1000.0
+"""A drag that would stop an object within a millisecond is none: at sea level, a leaf at the speed of a re-entry."""
 CHECKPOINT_ROWS = 16
 """A state is kept every so many rows: a late row costs about this many updates, and history stays small."""
 
@@ -146,7 +148,11 @@ def _step(
 
 @compiled
 def _allowed_step(x: float, y: float, z: float, u: float, v: float, w: float, inv_beta: float) -> float:
-    """The longest step, s: 10 s coasting, a fifth of a scale height or a quarter of the drag time in the atmosphere."""
+    """The longest step, s: 10 s coasting, a fifth of a scale height or a quarter of the drag time in the atmosphere.
+
+    A state that is none (rows that contradict one another lead to such) is stepped coarsely: it is wrong anyhow, and
+    must come to an end.
+    """
     if inv_beta <= 0:
         return COAST_STEP_S
     r = math.sqrt(x * x + y * y + z * z)
@@ -162,6 +168,8 @@ def _allowed_step(x: float, y: float, z: float, u: float, v: float, w: float, in
         return min(COAST_STEP_S, max(0.5, climb / 20))
     density = SEA_LEVEL_DENSITY * math.exp(-max(h, 0.0) / SCALE_HEIGHT_M)
     rate = 0.5 * density * math.sqrt(u * u + v * v + w * w) * inv_beta
+    if not rate < FASTEST_DRAG_HZ:
+        return COAST_STEP_S
     step = min(1.0, 0.2 * SCALE_HEIGHT_M / max(-climb, 1.0))
     return min(step, 0.25 / max(rate, 1e-9))
 
