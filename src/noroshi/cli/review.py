@@ -18,7 +18,9 @@ from noroshi.review import Log, measure, open_log, render
 from noroshi.service.record_file import find_records, read_records
 from noroshi.service.resources import packaged_land, packaged_places
 
-LIMITS = ("Made from the records alone: no scenario was given, so nothing was expected and no truth is known.",)
+LIMITS = (
+    "Made from the records alone: no scenario was given, so nothing was expected and no truth is known.",
+)
 
 
 def review(
@@ -43,7 +45,9 @@ def review(
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(html, encoding="utf-8")
     except OSError as error:
-        raise OperatorError("write the review", subject=str(out), cause=error.strerror or str(error)) from None
+        raise OperatorError(
+            "write the review", subject=str(out), cause=error.strerror or str(error)
+        ) from None
     document = {
         "review": str(out),
         "nodes": [log.node for log in opened],
@@ -59,7 +63,9 @@ def _check(logs: list[Log]) -> None:
     realms = sorted({str(log.genesis["realm"]) for log in logs})
     if len(realms) > 1:
         raise OperatorError(
-            "review the logs", cause=f"they are of different realms: {', '.join(realms)}", hint="give the logs of one"
+            "review the logs",
+            cause=f"they are of different realms: {', '.join(realms)}",
+            hint="give the logs of one",
         )
     nodes = [log.node for log in logs]
     twice = sorted({node for node in nodes if nodes.count(node) > 1})

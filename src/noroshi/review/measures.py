@@ -1,17 +1,18 @@
 """Measures from merged logs: when each partner first knew, warned, alerted, was answered, and what was lost.
 
 Times are those of the records, so of the nodes' own clocks; durations are seconds. A stamp that is missing is
-None, never dropped and never zero.
+None, never dropped and never zero. Beside each measure stand the records that it rests on.
 
     measures = measure(logs)
     measures.report_s["KOR->JPN"]         # seconds, or None if it never got there
+    measures.cites.report["KOR->JPN"]     # ("kor#7", "jpn#9 5bf76a0c"): there the first detection, here the report
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from noroshi.clock import NS_PER_S
 from noroshi.messages.bodies import (
@@ -26,6 +27,9 @@ from noroshi.review.read import Entry, Log, read_message
 
 GAP_S = 3.0
 """A node that records nothing for so long, while others do, has a gap that the review shows."""
+
+CITED = 3
+"""Records cited for a count: enough to look it up, the rest are alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class AlertMeasure:
     acknowledged_ns: dict[str, int | None]
     reason: str
     cites: str
+    acknowledged_cites: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class CaseMeasure:
     outcome: str
     recorded_ns: int | None
     cites: str
+    answer_cites: dict[str, str] = field(default_factory=dict)
+    recorded_cites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,26 @@ class Gap:
     node: str
     from_ns: int
     to_ns: int
+    cites: tuple[str, ...] = ()
+
+
+Citing = dict[str, tuple[str, ...]]
+"""For a key of a measure, the records that it rests on; a key that is missing has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cites:
+    """The records that the measures of the same names rest on."""
+
+    first_detection: Citing = field(default_factory=dict)
+    report: Citing = field(default_factory=dict)
+    picture: Citing = field(default_factory=dict)
+    shared_picture: Citing = field(default_factory=dict)
+    warning: Citing = field(default_factory=dict)
+    alert: Citing = field(default_factory=dict)
+    refusals: Citing = field(default_factory=dict)
+    withheld: Citing = field(default_factory=dict)
+    repeated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,35 +115,54 @@ class Measures:
     repeated_effects: int
     refusals: dict[str, int]
     withheld: dict[str, int]
+    cites: Cites = field(default_factory=Cites)
 
 
 def measure(logs: Sequence[Log]) -> Measures:
     """Everything that can be said from the records. logs: one per node, of one realm."""
     partners = sorted({log.partner for log in logs})
-    first = {partner: _first_detection(logs, partner) for partner in partners}
+    detected = {partner: _first_detection(logs, partner) for partner in partners}
+    first = {partner: None if one is None else _detected_ns(one) for partner, one in detected.items()}
     earliest = min((at for at in first.values() if at is not None), default=None)
+    reports = {
+        f"{one}->{other}": (first[one], detected[one], _report(logs, one, other, first[one]))
+        for one in partners
+        for other in partners
+        if one != other
+    }
+    pictures = {p: _first(logs, p, EventBody) for p in partners}
+    shared = {p: _shared(logs, p) for p in partners}
+    warnings = {p: _first(logs, p, WarningBody) for p in partners}
+    alerts = {p: _first(logs, p, AlertBody) for p in partners}
+    refusals = _refusals(logs)
+    withheld = _withheld(logs)
+    repeated = _repeated_effects(logs)
     return Measures(
         start_ns=min(log.entries[0].now_ns for log in logs),
         end_ns=max(log.entries[-1].now_ns for log in logs),
         first_detection_ns=first,
-        report_s={
-            f"{one}->{other}": _report_s(logs, one, other, first[one])
-            for one in partners
-            for other in partners
-            if one != other
-        },
-        picture_s={p: _since(earliest, _first(logs, p, EventBody, own=True)) for p in partners},
-        shared_picture_s={p: _since(earliest, _shared(logs, p)) for p in partners},
-        warning_s={p: _since(earliest, _first(logs, p, WarningBody, own=True)) for p in partners},
-        alert_s={p: _since(earliest, _first(logs, p, AlertBody, own=True)) for p in partners},
+        report_s={key: _since(at, held) for key, (at, _, held) in reports.items()},
+        picture_s={p: _since(earliest, one) for p, one in pictures.items()},
+        shared_picture_s={p: _since(earliest, one) for p, one in shared.items()},
+        warning_s={p: _since(earliest, one) for p, one in warnings.items()},
+        alert_s={p: _since(earliest, one) for p, one in alerts.items()},
         alerts=tuple(_alerts(logs)),
         cases=tuple(_cases(logs)),
         gaps=tuple(_gaps(logs)),
-        repeated_effects=_repeated_effects(logs),
-        refusals=_counted(
-            log_entry for log in logs for log_entry in log.entries if log_entry.type == "refusal"
+        repeated_effects=len(repeated),
+        refusals={reason: len(entries) for reason, entries in refusals.items()},
+        withheld={key: len(entries) for key, entries in withheld.items()},
+        cites=Cites(
+            first_detection=_citing((p, [one]) for p, one in detected.items()),
+            report=_citing((key, [seen, held]) for key, (_, seen, held) in reports.items()),
+            picture=_citing((p, [one]) for p, one in pictures.items()),
+            shared_picture=_citing((p, [one]) for p, one in shared.items()),
+            warning=_citing((p, [one]) for p, one in warnings.items()),
+            alert=_citing((p, [one]) for p, one in alerts.items()),
+            refusals=_citing((reason, entries[:CITED]) for reason, entries in refusals.items()),
+            withheld=_citing((key, entries[:CITED]) for key, entries in withheld.items()),
+            repeated=tuple(entry.cites for entry in repeated[:CITED]),
         ),
-        withheld=_withheld(logs),
     )
 
 
@@ -125,19 +171,29 @@ def holds(entry: Entry) -> bool:
     return entry.envelope is not None and entry.accepted and entry.type in ("message", "received")
 
 
-def _first_detection(logs: Sequence[Log], partner: str) -> int | None:
-    times = (
-        min(entry.fields["time_ns"])
+def _citing(found: Iterable[tuple[str, Sequence[Entry | None]]]) -> Citing:
+    cited = ((key, tuple(one.cites for one in entries if one is not None)) for key, entries in found)
+    return {key: cites for key, cites in cited if cites}
+
+
+def _detected_ns(entry: Entry) -> int:
+    return int(min(entry.fields["time_ns"]))
+
+
+def _first_detection(logs: Sequence[Log], partner: str) -> Entry | None:
+    """The record with the earliest measurement by one of the partner's own sensors."""
+    entries = (
+        entry
         for log in logs
         if log.partner == partner
         for entry in log.entries
-        if entry.type == "detections" and entry.accepted
+        if entry.type == "detections" and entry.accepted and entry.fields["time_ns"]
     )
-    return min(times, default=None)
+    return min(entries, key=_detected_ns, default=None)
 
 
-def _report_s(logs: Sequence[Log], origin: str, holder: str, first_ns: int | None) -> float | None:
-    """Seconds from the origin's first detection to the holder's node having recorded it."""
+def _report(logs: Sequence[Log], origin: str, holder: str, first_ns: int | None) -> Entry | None:
+    """The holder's record of the origin's first detection, as it reached its node."""
     if first_ns is None:
         return None
     for log in logs:
@@ -147,24 +203,25 @@ def _report_s(logs: Sequence[Log], origin: str, holder: str, first_ns: int | Non
             body = entry.body
             if not holds(entry) or not isinstance(body, TrackBody) or entry.envelope is None:
                 continue
-            if entry.envelope.origin == origin and min(body.time_ns) <= first_ns:
-                return (entry.now_ns - first_ns) / NS_PER_S
+            if entry.envelope.origin == origin and min(body.time_ns, default=first_ns + 1) <= first_ns:
+                return entry
     return None
 
 
-def _first(logs: Sequence[Log], partner: str, body: type, *, own: bool) -> int | None:
-    times = (
-        entry.now_ns
+def _first(logs: Sequence[Log], partner: str, body: type) -> Entry | None:
+    """The first message with such a body that the partner said itself."""
+    entries = (
+        entry
         for log in logs
         if log.partner == partner
         for entry in log.entries
-        if holds(entry) and isinstance(entry.body, body) and (entry.type == "message") == own
+        if holds(entry) and isinstance(entry.body, body) and entry.type == "message"
     )
-    return min(times, default=None)
+    return min(entries, key=lambda entry: entry.now_ns, default=None)
 
 
-def _shared(logs: Sequence[Log], partner: str) -> int | None:
-    """When this partner's node first held own and foreign evidence of one event, or signed two events as the same."""
+def _shared(logs: Sequence[Log], partner: str) -> Entry | None:
+    """The record with which this partner's node first held evidence of two partners."""
     for log in logs:
         if log.partner != partner:
             continue
@@ -173,12 +230,12 @@ def _shared(logs: Sequence[Log], partner: str) -> int | None:
             if holds(entry) and isinstance(entry.body, TrackBody) and entry.envelope:
                 origins.add(entry.envelope.origin)
                 if len(origins) > 1:
-                    return entry.now_ns
+                    return entry
     return None
 
 
-def _since(start_ns: int | None, at_ns: int | None) -> float | None:
-    return None if start_ns is None or at_ns is None else (at_ns - start_ns) / NS_PER_S
+def _since(start_ns: int | None, entry: Entry | None) -> float | None:
+    return None if start_ns is None or entry is None else (entry.now_ns - start_ns) / NS_PER_S
 
 
 def _alerts(logs: Sequence[Log]) -> list[AlertMeasure]:
@@ -197,9 +254,10 @@ def _alerts(logs: Sequence[Log]) -> list[AlertMeasure]:
 
 
 def _alert(
-    log: Log, entry: Entry, body: AlertBody, warned: int | None, answered: dict[str, int]
+    log: Log, entry: Entry, body: AlertBody, warned: int | None, answered: dict[str, Entry]
 ) -> AlertMeasure:
     passes = [area.from_ns for area in body.areas]
+    heard = {unit: answered[unit] for unit in body.recipients if unit in answered}
     return AlertMeasure(
         identifier=body.identifier,
         type=body.type,
@@ -211,9 +269,10 @@ def _alert(
         issued_ns=entry.now_ns,
         warned_ns=warned,
         recipients=tuple(body.recipients),
-        acknowledged_ns={unit: answered.get(unit) for unit in body.recipients},
+        acknowledged_ns={unit: heard[unit].now_ns if unit in heard else None for unit in body.recipients},
         reason=body.reason,
         cites=entry.cites,
+        acknowledged_cites={unit: answer.cites for unit, answer in heard.items()},
     )
 
 
@@ -222,11 +281,11 @@ def _posts(body: AlertBody) -> tuple[str, ...]:
     return tuple(envelope.post for envelope in envelopes if envelope is not None)
 
 
-def _acknowledgements(log: Log) -> dict[bytes, dict[str, int]]:
-    found: dict[bytes, dict[str, int]] = {}
+def _acknowledgements(log: Log) -> dict[bytes, dict[str, Entry]]:
+    found: dict[bytes, dict[str, Entry]] = {}
     for entry in log.entries:
         if holds(entry) and isinstance(entry.body, AcknowledgementBody):
-            found.setdefault(entry.body.of, {}).setdefault(entry.body.unit, entry.now_ns)
+            found.setdefault(entry.body.of, {}).setdefault(entry.body.unit, entry)
     return found
 
 
@@ -248,6 +307,8 @@ def _case(case: bytes, entries: list[Entry]) -> CaseMeasure:
     answers: dict[str, tuple[str, str, str, int]] = {}
     requested: Entry = ordered[0]
     outcome, recorded = "open", None
+    cited: dict[str, str] = {}
+    rulings: tuple[str, ...] = ()
     for entry in ordered:
         body = entry.body
         assert isinstance(body, DecisionBody)
@@ -257,8 +318,9 @@ def _case(case: bytes, entries: list[Entry]) -> CaseMeasure:
             requested = entry
         elif body.step == "concurrence":
             answers.setdefault(origin, (origin, entry.envelope.post, body.outcome, entry.envelope.time_ns))
+            cited.setdefault(origin, entry.cites)
         elif body.step == "ruling" and recorded is None:
-            outcome, recorded = body.outcome, entry.now_ns
+            outcome, recorded, rulings = body.outcome, entry.now_ns, (entry.cites,)
     assert requested.envelope is not None
     assert isinstance(requested.body, DecisionBody)
     return CaseMeasure(
@@ -270,6 +332,8 @@ def _case(case: bytes, entries: list[Entry]) -> CaseMeasure:
         outcome=outcome,
         recorded_ns=recorded,
         cites=requested.cites,
+        answer_cites=cited,
+        recorded_cites=rulings,
     )
 
 
@@ -285,7 +349,7 @@ def _gaps(logs: Sequence[Log]) -> list[Gap]:
             if after.now_ns - before.now_ns > GAP_S * NS_PER_S:
                 index = bisect_left(away, before.now_ns)
                 if index < len(away) and away[index] <= after.now_ns + NS_PER_S:
-                    found.append(Gap(log.node, before.now_ns, after.now_ns))
+                    found.append(Gap(log.node, before.now_ns, after.now_ns, (before.cites, after.cites)))
     return found
 
 
@@ -301,34 +365,36 @@ def _link_losses(logs: Sequence[Log], log: Log) -> list[int]:
     )
 
 
-def _repeated_effects(logs: Sequence[Log]) -> int:
-    """Messages that any node acted on twice: must be 0."""
-    count = 0
+def _repeated_effects(logs: Sequence[Log]) -> list[Entry]:
+    """Messages that any node acted on twice, by their second records: must be none."""
+    found = []
     for log in logs:
         acted: set[bytes] = set()
         for entry in log.entries:
             if holds(entry) and entry.envelope is not None:
                 identity = entry.envelope.origin.encode() + entry.envelope.id
-                count += identity in acted
+                if identity in acted:
+                    found.append(entry)
                 acted.add(identity)
-    return count
+    return found
 
 
-def _counted(entries: Iterable[Entry]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for entry in entries:
-        reason = entry.fields["reason"]
-        counts[reason] = counts.get(reason, 0) + 1
-    return dict(sorted(counts.items()))
+def _refusals(logs: Sequence[Log]) -> dict[str, list[Entry]]:
+    """The refusals of all nodes by their reason."""
+    found: dict[str, list[Entry]] = {}
+    for log in logs:
+        for entry in log.entries:
+            if entry.type == "refusal":
+                found.setdefault(entry.fields["reason"], []).append(entry)
+    return dict(sorted(found.items()))
 
 
-def _withheld(logs: Sequence[Log]) -> dict[str, int]:
-    """How many own messages each partner's node kept from each other partner, `XXX-|YYY`, by the record."""
-    counts: dict[str, int] = {}
+def _withheld(logs: Sequence[Log]) -> dict[str, list[Entry]]:
+    """The records by which each partner's node kept a message from another partner, by `XXX-|YYY`."""
+    found: dict[str, list[Entry]] = {}
     for log in logs:
         for entry in log.entries:
             if entry.type == "release":
                 for partner in entry.fields["withheld"]:
-                    key = f"{log.partner}-|{partner}"
-                    counts[key] = counts.get(key, 0) + 1
-    return dict(sorted(counts.items()))
+                    found.setdefault(f"{log.partner}-|{partner}", []).append(entry)
+    return dict(sorted(found.items()))

@@ -27,6 +27,17 @@ _ENVELOPE = msgspec.msgpack.Decoder(Envelope)
 _BODIES = {name: msgspec.msgpack.Decoder(kind.body) for name, kind in KINDS.items()}
 
 
+NEEDED = {
+    "genesis": ("node", "partner", "realm", "title", "sensors"),
+    "detections": ("feed", "sequence", "sensor", "time_ns", "value"),
+    "received": ("raw",),
+    "link": ("party", "state"),
+    "release": ("id", "withheld"),
+    "refusal": ("party", "reason"),
+}
+"""The fields without which a record of a type says nothing to a review: a chain can hold another program's records."""
+
+
 class NotALogError(OperatorError):
     """The records do not begin as a node's log does."""
 
@@ -77,6 +88,9 @@ def open_log(subject: str, records: Iterable[Record]) -> Log:
         )
     try:
         genesis = msgspec.msgpack.decode(checked[0].body)
+        for name in ("node", "partner", "realm", "title"):
+            if not isinstance(genesis[name], str):
+                raise TypeError(f"the {name} is no text")
         entries = tuple(_entries(genesis, checked))
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise NotALogError(
@@ -102,6 +116,9 @@ def _entries(genesis: dict[str, Any], records: Sequence[Record]) -> Iterator[Ent
             if record.body is not None and record.type != "message"
             else {}
         )
+        for name in NEEDED.get(record.type, ()):
+            if name not in fields:
+                raise KeyError(f"{record.type} {record.sequence} has no {name}")
         raw = (
             record.body
             if record.type == "message"

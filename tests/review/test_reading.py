@@ -1,0 +1,102 @@
+"""Reading: entries of a real log; damaged, foreign and empty records are refused in a sentence."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from noroshi.log import DamagedRecordError, Record
+from noroshi.messages.canonical import encode
+from noroshi.review import NotALogError, merged, open_log
+from noroshi.review.read import read_message
+from tests.review.reading import chained, records, run
+
+pytestmark = pytest.mark.slow
+
+GENESIS = {"node": "jpn", "partner": "JPN", "realm": "exercise:x", "title": "A title", "sensors": []}
+
+
+def test_every_record_becomes_an_entry_and_a_message_is_cited_with_its_id() -> None:
+    log = next(log for log in run().logs if log.node == "jpn")
+    assert [entry.sequence for entry in log.entries] == [one.sequence for one in records("jpn")]
+    said = next(entry for entry in log.entries if entry.type == "message")
+    assert said.envelope is not None
+    assert said.cites == f"jpn#{said.sequence} {said.envelope.id.hex()[:8]}"
+    assert log.entries[0].cites == "jpn#1"
+
+
+def test_all_nodes_are_merged_by_time() -> None:
+    times = [entry.now_ns for entry in merged(run().logs)]
+    assert len(times) == sum(len(log.entries) for log in run().logs)
+    assert times == sorted(times)
+
+
+def test_a_damaged_record_is_named() -> None:
+    damaged = records("jpn")[:20]
+    damaged[11] = msgspec.structs.replace(damaged[11], body=b"\x80")
+    with pytest.raises(DamagedRecordError) as found:
+        open_log("jpn.db", damaged)
+    assert found.value.sequence == 12
+
+
+def test_a_missing_record_is_named() -> None:
+    lost = records("jpn")[:20]
+    del lost[4]
+    with pytest.raises(DamagedRecordError, match="number 6 where 5 must follow"):
+        open_log("jpn.db", lost)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        chained(),
+        chained(("detections", {"feed": "a"})),
+        chained(("genesis", ["jpn"])),
+        chained(("genesis", b"\xc1")),
+        chained(("genesis", {"some": "other program"})),
+        chained(("genesis", GENESIS), ("detections", {"feed": "a", "sequence": 1})),
+        chained(("genesis", GENESIS), ("refusal", {"reason": "x"})),
+        chained(("genesis", GENESIS), ("refusal", 7)),
+        chained(("genesis", GENESIS), ("link", b"\xc1")),
+    ],
+    ids=[
+        "empty",
+        "headless",
+        "list",
+        "bytes",
+        "foreign",
+        "fields-missing",
+        "no-party",
+        "number",
+        "no-msgpack",
+    ],
+)
+def test_what_is_no_nodes_log_is_refused_as_such(foreign: list[Record]) -> None:
+    with pytest.raises(NotALogError, match=r"other\.db"):
+        open_log("other.db", foreign)
+
+
+def test_bytes_that_are_no_message_stay_a_record_without_one() -> None:
+    for raw in (b"", b"\xc1", b"\x93\x01", encode([1, 2, 3]), encode({"payload": b"x"})):
+        assert read_message(raw) == (None, None)
+    log = open_log("jpn", chained(("genesis", GENESIS), ("received", {"raw": b"\xc1"})))
+    assert log.entries[1].envelope is None
+
+
+def test_what_was_refused_or_came_twice_is_not_accepted() -> None:
+    given = {"feed": "f", "sensor": "s", "time_ns": [5], "value": [[1.0, 0.0, 0.0]]}
+    log = open_log(
+        "jpn",
+        chained(
+            ("genesis", GENESIS),
+            ("detections", {**given, "sequence": 1}),
+            ("detections", {**given, "sequence": 1}),
+            ("received", {"raw": b"\xc1"}),
+            ("refusal", {"party": "partner:USA", "reason": "malformed"}),
+        ),
+    )
+    assert [(one.accepted, one.reason) for one in log.entries[1:4]] == [
+        (True, ""),
+        (False, "duplicate"),
+        (False, "malformed"),
+    ]
