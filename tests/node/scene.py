@@ -159,14 +159,18 @@ class Scene:
         *,
         thin: int = THIN,
         only: Callable[[Look], bool] = lambda look: True,
+        seen: Callable[[Look], Look] = lambda look: look,
         on_quiet: Callable[[Scene], None] = lambda scene: None,
     ) -> Scene:
-        """The flight from the present to `until_s` after the start; `on_quiet` is called after each look."""
+        """The flight from the present to `until_s` after the start; `on_quiet` is called after each look.
+
+        only, seen: which looks see anything, and what they see in its place.
+        """
         from_ns, until_ns = self.now_ns, self.at(until_s)
         for look in looks_of(self.structure, thin):
             if from_ns <= look.time_ns < until_ns and only(look):
                 self.run_to(look.time_ns)
-                self[look.node].take(self.now_ns, look.detections)
+                self[look.node].take(self.now_ns, seen(look).detections)
                 self.pump()
                 on_quiet(self)
         self.run_to(until_ns)
@@ -230,6 +234,7 @@ class Scene:
         node: str,
         kind: str,
         body: Body | bytes,
+        /,
         *,
         post: str = "",
         audience: Iterable[str] = (),

@@ -7,14 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from noroshi.command.alerts import CANCEL, ISSUE
+from noroshi.command.alerts import CANCEL
 from noroshi.command.posts import answer
 from noroshi.gateways.cap_check import check_own
-from noroshi.messages.bodies import AreaRow, DecisionBody, WarningBody
+from noroshi.messages import key_id
+from noroshi.messages.bodies import AcknowledgementBody, AreaRow, DecisionBody, WarningBody
 from noroshi.node import alerting
 from noroshi.node.work import Work
-from noroshi.sharing import CAP_GATEWAY
-from tests.node.scene import Scene
+from noroshi.review import measure, open_log
+from noroshi.sharing import CAP_GATEWAY, Audience
+from tests.node.scene import Scene, envelopes
 
 JPN = frozenset({"JPN"})
 WATCH, APPROVER = "jp-cabsec.watch", "jp-cabsec.approver"
@@ -107,12 +109,15 @@ def test_a_growing_warning_replaces_the_draft_and_then_updates_the_alert(desk: S
 def test_an_end_goes_to_everybody_who_was_told_and_a_new_warning_is_a_new_alert(desk: Scene) -> None:
     warn(desk, "Aomori")
     alert = issue(desk)
-    warn(desk, "Aomori", "Iwate", state="updated")
+    warn(desk, "Iwate", state="updated")
     update = issue(desk)
-    warn(desk, "Aomori", "Iwate", state="ended", reason="superseded")
+    warn(desk, "Iwate", state="ended", reason="superseded")
     desk.answer("jpn", desk.task("jpn", "retract-alert"))
     cancel = desk["jpn"].staff("alert")[-1]
     assert cancel["alert_type"] == "Cancel"
+    assert [area["region"] for area in cancel["areas"]] == ["Aomori", "Iwate"], (
+        "the end covers all that was alerted"
+    )
     assert cancel["references"] == [alert["identifier"], update["identifier"]]
     assert cancel["recipients"] == alert["recipients"]
     # What was cancelled is over: a CAP `Alert` refers to nothing, and once could not be written for that.
@@ -248,8 +253,6 @@ def test_an_alert_whose_first_signature_no_longer_holds_is_not_issued(desk: Scen
     warn(desk, "Aomori")
     desk.answer("jpn", desk.task("jpn", "originate-alert"))
     trust = desk["jpn"].node.state.trust
-    from noroshi.messages import key_id
-
     trust.revoke(key_id(desk["jpn"].seat(WATCH).certificate.public))
     commit = desk.answer("jpn", desk.task("jpn", "approve-alert"))
     assert commit.answer.reason == "approval-revoked-key"
@@ -260,8 +263,6 @@ def test_an_alert_whose_first_signature_no_longer_holds_is_not_issued(desk: Scen
 
 
 def test_only_recipients_acknowledge_an_alert_and_each_for_its_own_unit(desk: Scene) -> None:
-    from noroshi.messages.bodies import AcknowledgementBody
-
     warn(desk, "Aomori")
     alert = issue(desk)
     of = bytes.fromhex(alert["id"])
@@ -281,4 +282,30 @@ def test_only_recipients_acknowledge_an_alert_and_each_for_its_own_unit(desk: Sc
     assert acknowledge("jp-fdma.duty", "jp-fdma") == ""
     (done,) = [row for row in desk["jpn"].staff("alert-reach")[-1]["recipients"] if row["acknowledged_ms"]]
     assert (done["unit"], done["by"]) == ("jp-fdma", "jp-fdma.duty")
-    assert ISSUE not in alert["reason"]
+
+
+def test_partners_who_may_have_the_alert_get_an_edition_each_of_their_own(
+    desk: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One edition for all of them together would be wider than the structure lets any of them have."""
+    policy = desk["jpn"].node.state.policy
+    known = policy.audiences
+
+    def audiences(unit: str, content: str, *, origin: str = "") -> tuple[Audience, ...]:
+        if content != "alert":
+            return known(unit, content, origin=origin)
+        usa, all_three = frozenset({"JPN", "USA"}), frozenset({"JPN", "KOR", "USA"})
+        return (Audience(usa, (("USA", ("e1",)),)), Audience(all_three, (("KOR", ("e2",)),)))
+
+    monkeypatch.setattr(policy, "audiences", audiences)
+    warn(desk, "Aomori")
+    alert = issue(desk)
+    editions = [
+        envelope for envelope in envelopes(desk["jpn"].rows("partner:USA")) if envelope.kind == "alert"
+    ]
+    assert [one.label.releasable_to for one in editions] == [("JPN", "USA"), ("JPN", "KOR", "USA")]
+    assert len({one.id for one in editions}) == 2
+    assert all(row["identifier"] == alert["identifier"] for row in desk["usa"].staff("alert"))
+    assert len(desk["jpn"].rows(CAP_GATEWAY)) == 1
+    log = open_log("jpn", desk["jpn"].records())
+    assert [one.identifier for one in measure([log]).alerts] == [alert["identifier"]]

@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from noroshi.log import DamagedRecordError, Record
+from noroshi.messages.bodies import DecisionBody, EventBody
 from noroshi.messages.canonical import encode
 from noroshi.review import NotALogError, merged, open_log
 from noroshi.review.read import read_message
+from tests.node.scene import Scene
 from tests.review.reading import chained, records, run
 
 pytestmark = pytest.mark.slow
@@ -100,3 +102,36 @@ def test_what_was_refused_or_came_twice_is_not_accepted() -> None:
         (False, "duplicate"),
         (False, "malformed"),
     ]
+
+
+def test_an_id_that_was_used_in_vain_does_not_hide_the_message_that_owns_it() -> None:
+    scene = Scene("trilateral")
+    scene.now_ns += 1
+    body = EventBody(step="opened", first_observed_ns=1)
+    genuine = scene.sealed("kor", "event", body)
+    forged = scene.sealed("usa", "event", body, origin="KOR", id=envelope_id(genuine))
+    for raw in (forged, genuine, genuine):
+        scene.bring("usa", "jpn", raw)
+    entries = open_log("jpn", scene["jpn"].records()).entries
+    given = [(entry.accepted, entry.reason) for entry in entries if entry.type == "received"]
+    assert given == [(False, "wrong-speaker"), (True, ""), (False, "duplicate")]
+
+
+def test_what_was_refused_stays_refused_when_it_comes_again() -> None:
+    scene = Scene("trilateral")
+    scene.now_ns += 1
+    body = DecisionBody(
+        case=b"c" * 16, decision="trilateral-consult", step="concurrence", unit="us-indopacom"
+    )
+    raw = scene.sealed("usa", "decision", body)
+    for _ in range(2):
+        scene.bring("usa", "jpn", raw)
+    entries = open_log("jpn", scene["jpn"].records()).entries
+    given = [(entry.accepted, entry.reason) for entry in entries if entry.type == "received"]
+    assert given == [(False, "needs-a-post"), (False, "duplicate")]
+
+
+def envelope_id(raw: bytes) -> bytes:
+    envelope, _ = read_message(raw)
+    assert envelope is not None
+    return envelope.id

@@ -19,6 +19,9 @@ MAX_AHEAD_NS = 2_000_000_000
 MAX_AGE_NS = 600_000_000_000
 """A measurement older than ten minutes is history: recorded, never raised as live."""
 
+MAX_FEED_GAP = 10_000_000
+"""Batches that an own feed may have lost, weeks of them; a larger step is a wrong number, and would silence the feed."""
+
 
 def message(work: Work, given: Received) -> Message | None:
     """The verified message, or None when it was a duplicate or has been refused."""
@@ -55,6 +58,9 @@ def detections(work: Work, given: Detections) -> SensorRow | None:
     last = state.feeds.get(given.feed, 0)
     if given.sequence <= last:
         work.duplicate()
+        return None
+    if given.sequence > last + MAX_FEED_GAP:
+        work.refuse(party, "batch-out-of-order", f"batch {given.sequence}, expected {last + 1}")
         return None
     if given.sequence != last + 1:
         _feed_gap(work, given.feed, given.sequence - last - 1)

@@ -25,7 +25,7 @@ from noroshi.command.alerts import (
 from noroshi.command.posts import Action, Task
 from noroshi.gateways.cap import CapContext, encode_alert
 from noroshi.messages import Message
-from noroshi.messages.bodies import AlertBody, DecisionBody, WarningBody
+from noroshi.messages.bodies import AlertBody, AreaRow, DecisionBody, WarningBody
 from noroshi.node import deciding, rows, tasks
 from noroshi.node.events import Event
 from noroshi.node.speak import say
@@ -129,7 +129,7 @@ def _draft(
     count = state.counters["alert"] = state.counters.get("alert", 0) + 1
     alias = state.alias("alert", count, state.own_audience)
     ends = type_ == "Cancel"
-    areas = list(standing[-1].areas if ends else warning.areas)
+    areas = _alerted(standing) if ends else list(warning.areas)
     template, texts = alert_texts(
         state.genesis.realm, type_, areas, warning.reason, nation=state.nation, now_ns=work.now_ns
     )
@@ -144,7 +144,7 @@ def _draft(
         template=template,
         texts=texts,
         areas=areas,
-        rings=standing[-1].rings if ends else warning.corridor,
+        rings=[ring for one in standing for ring in one.rings] if ends else warning.corridor,
         references=[one.identifier for one in standing],
         recipients=_told(standing) if ends else _recipients(work, desk.unit),
         digest=b"",
@@ -158,6 +158,12 @@ def _draft(
         _drop(work, old)
     work.timer(f"draft:{draft.digest.hex()}", deadline_ns)
     _ask(work, draft, "retract" if ends else "originate")
+
+
+def _alerted(standing: Sequence[AlertBody]) -> list[AreaRow]:
+    """Every area that one of these alerts names, as the last of them has it: the end covers all of it."""
+    areas = {(area.kind, area.country, area.region): area for one in standing for area in one.areas}
+    return list(areas.values())
 
 
 def _told(standing: Sequence[AlertBody]) -> list[str]:

@@ -62,13 +62,14 @@ class Estimate:
 class Event:
     """One event of one audience; it exists from its first evidence on.
 
-    number: dense per audience; known_ns: when the audience could first know; sequences: of the own sensors' increments;
-    same_as: partners' aliases to which it was signed equal; known_as: the same occurrence as other audiences know it
-    (kept at our own event only); over_ns: when it was closed, None before.
+    number: dense per audience; opened_by: whose evidence was the first; known_ns: when the audience could first know;
+    sequences: of the own sensors' increments; same_as: partners' aliases to which it was signed equal; known_as: the
+    same occurrence as other audiences know it (kept at our own event only); over_ns: when it was closed, None before.
     """
 
     audience: Partners
     number: int
+    opened_by: str
     known_ns: int
     estimate: Estimate = field(default_factory=Estimate)
     sequences: dict[str, int] = field(default_factory=dict)
@@ -88,10 +89,10 @@ class EventBook:
         self._foreign: dict[tuple[Partners, str, bytes], Event] = {}
         self._touched: dict[Event, None] = {}
 
-    def open(self, audience: Partners, now_ns: int) -> Event:
-        """A new event of an audience, still without evidence."""
+    def open(self, audience: Partners, partner: str, now_ns: int) -> Event:
+        """A new event of an audience, opened by a partner's evidence and still without it."""
         events = self._events.setdefault(audience, [])
-        event = Event(audience, len(events) + 1, now_ns)
+        event = Event(audience, len(events) + 1, partner, now_ns)
         events.append(event)
         return event
 
@@ -106,6 +107,10 @@ class EventBook:
     def active(self, audience: Partners) -> Iterable[Event]:
         """The events of an audience that are not over, oldest first."""
         return (event for event in self.of(audience) if event.over_ns is None)
+
+    def open_by(self, audience: Partners, partner: str) -> int:
+        """How many events of an audience that are not over a partner's evidence has opened."""
+        return sum(event.opened_by == partner for event in self.active(audience))
 
     def find(self, audience: Partners, partner: str, alias: bytes) -> Event | None:
         """The audience's event that a partner's alias has been joined to."""

@@ -31,6 +31,9 @@ GATE_SCORE = 5.0
 """Normal score of the gate for joining a row to an event: a true row is turned away three times in ten million, since
 one that is opens an event that is not there."""
 
+MAX_OPEN = 200
+"""Events that one partner's evidence may have open at a time: each is looked at and compared with, so they cost."""
+
 
 def own(work: Work, given: Detections, sensor: SensorRow) -> None:
     """Takes own measurements in, and says each audience's increment of them."""
@@ -64,6 +67,9 @@ def partners(work: Work, message: Message, body: TrackBody) -> None:
         return
     audience = envelope.label.audience | {envelope.origin}
     found = _take(work, Piece(envelope.origin, body.sensing, rows, (audience,)), envelope.event)
+    if not found:
+        work.refuse(party, "too-many-events", body.source)
+        return
     if audience in found and audience in work.state.picture_audiences():
         ours = found[work.state.own_audience]
         _say_same(work, found[audience], ours, envelope.origin, envelope.event)
@@ -102,14 +108,19 @@ def _say_increment(work: Work, event: Event, rows: Measurements, sensor: SensorR
 
 
 def _take(work: Work, piece: Piece, alias: bytes = b"") -> Mapping[Partners, Event]:
-    """Adds a piece to one event of every audience that may use it; says "event opened" where it is the first."""
+    """Adds a piece to one event of every audience that may use it; says "event opened" where it is the first.
+
+    Gives those events; none when a partner has more events open than one can have, and this would be another.
+    """
     state = work.state
     gates: dict[Estimate, float | None] = {}
-    found = {
-        audience: _event_for(work, audience, piece, alias, gates)
-        for audience in state.event_audiences()
-        if piece.usable_for(audience)
-    }
+    found: dict[Partners, Event] = {}
+    for audience in filter(piece.usable_for, state.event_audiences()):
+        event = _event_for(work, audience, piece, alias, gates)
+        if event is not None:
+            found[audience] = event
+        elif audience == state.own_audience:  # the first of them
+            return {}
     fresh = [event for event in found.values() if not event.estimate.rows]
     state.events.add(piece, found.values())
     ours = found[state.own_audience]
@@ -133,7 +144,7 @@ def _take(work: Work, piece: Piece, alias: bytes = b"") -> Mapping[Partners, Eve
 
 def _event_for(
     work: Work, audience: Partners, piece: Piece, alias: bytes, gates: dict[Estimate, float | None]
-) -> Event:
+) -> Event | None:
     """The audience's event that a piece belongs to: the one its alias was joined to, the one it fits, or a new one.
 
     What a partner calls one event may still not fit what we know of it: then it is another to us, so that rows that
@@ -147,7 +158,11 @@ def _event_for(
             return event
     elif event is not None and _distance(event, rows, gates) is not None:
         return event
-    event = _matching(work, audience, rows, gates) or book.open(audience, work.now_ns)
+    event = _matching(work, audience, rows, gates)
+    if event is None:
+        if alias and book.open_by(audience, piece.partner) >= MAX_OPEN:
+            return None
+        event = book.open(audience, piece.partner, work.now_ns)
     if alias:
         book.join(event, piece.partner, alias)
     return event

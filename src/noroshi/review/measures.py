@@ -243,12 +243,16 @@ def _alerts(logs: Sequence[Log]) -> list[AlertMeasure]:
     for log in logs:
         warned: int | None = None
         answered = _acknowledgements(log)
+        told: set[str] = set()
         for entry in log.entries:
             if entry.type != "message" or entry.envelope is None:
                 continue
             if isinstance(entry.body, WarningBody) and warned is None:
                 warned = entry.now_ns
-            if isinstance(entry.body, AlertBody):
+            if isinstance(entry.body, AlertBody) and entry.body.identifier not in told:
+                told.add(
+                    entry.body.identifier
+                )  # the edition for its own people is the first, and acknowledged
                 found.append(_alert(log, entry, entry.body, warned, answered.get(entry.envelope.id, {})))
     return sorted(found, key=lambda alert: (alert.issued_ns, alert.identifier))
 

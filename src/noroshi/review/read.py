@@ -127,8 +127,8 @@ def _entries(genesis: dict[str, Any], records: Sequence[Record]) -> Iterator[Ent
             else None
         )
         envelope, body = read_message(raw) if raw else (None, None)
-        refusal = _refusal(records, index)
-        repeated = _repeated(record.type, fields, envelope, seen, numbers)
+        refusal, released = _outcome(records, index)
+        repeated = _repeated(record.type, fields, envelope, seen, numbers) and not released
         yield Entry(
             node=genesis["node"],
             partner=genesis["partner"],
@@ -143,16 +143,21 @@ def _entries(genesis: dict[str, Any], records: Sequence[Record]) -> Iterator[Ent
         )
 
 
-def _refusal(records: Sequence[Record], index: int) -> str:
-    """The reason why an input was refused: the refusal that stands in its own commit."""
+def _outcome(records: Sequence[Record], index: int) -> tuple[str, bool]:
+    """Why an input was refused, by the refusal in its own commit; and whether it was a message that was taken in.
+
+    A message is decided upon once, when it is first taken: somebody else may have used its id before, in vain.
+    """
+    released = False
     if not records[index].is_input:
-        return ""
+        return "", released
     for later in records[index + 1 :]:
         if later.is_input:
-            return ""
+            break
         if later.type == "refusal" and later.body is not None:
-            return str(msgspec.msgpack.decode(later.body)["reason"])
-    return ""
+            return str(msgspec.msgpack.decode(later.body)["reason"]), released
+        released = released or later.type == "release"
+    return "", released
 
 
 def _repeated(
