@@ -223,6 +223,9 @@ def signature(scene: Scene, post: str, task: dict[str, Any], **changes: Any) -> 
         (WATCH, {"decision": "bilateral-consult"}, "no-authority"),
         (APPROVER, {}, "not-this-posts-duty"),
         (WATCH, {"audience": ("JPN", "USA")}, "label-too-wide"),
+        (WATCH, {"outcome": "concur"}, "malformed-answer"),
+        (WATCH, {"step": "concurrence", "outcome": "concur"}, "malformed-answer"),
+        (APPROVER, {"step": "ruling", "outcome": ""}, "malformed-answer"),
         (WATCH, {"step": "ruling", "outcome": "decided"}, "not-this-posts-duty"),
     ],
 )

@@ -102,7 +102,7 @@ def due(work: Work, digest: bytes) -> None:
 
 def _step(draft: Draft, body: DecisionBody) -> PostStep:
     """What a signature means: one is enough to take an alert back, so it is the first whatever it is called."""
-    if body.outcome in ("refuse", "refused"):
+    if body.outcome == "refused":
         return "refuse"
     return "originate" if body.step == "request" or draft.body.type == "Cancel" else "approve"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from noroshi.clock import seconds
 from noroshi.command import decisions
-from noroshi.command.alerts import CANCEL, ISSUE, approval_defect
+from noroshi.command.alerts import APPROVING, CANCEL, ISSUE, approval_defect
 from noroshi.command.decisions import Concurrence
 from noroshi.messages import Envelope, Message, Refused
 from noroshi.messages.bodies import AcknowledgementBody, AlertBody, DecisionBody, InjectBody
@@ -87,6 +87,8 @@ def _signature(state: State, envelope: Envelope, body: DecisionBody) -> str:
     wanted = CANCEL if ends else ISSUE
     if body.decision != wanted or body.unit not in state.able(wanted, "decide"):
         return "no-authority"
+    if body.outcome != "refused" and (body.step, body.outcome) not in APPROVING:
+        return "malformed-answer"
     duty = "approve" if body.step == "ruling" and not ends else "watch"
     return _own_duty(state, envelope, duty) or _own_label(state, envelope, state.own_audience)
 

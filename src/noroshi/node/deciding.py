@@ -38,7 +38,7 @@ def asked(work: Work, message: Message, body: DecisionBody) -> None:
     )
     state.cases[case.id] = case
     tasks.close(work, f"request:{case.id.hex()}", "done")
-    says = f"{envelope.origin}: {envelope.post} asked for {_title(work, case)}"
+    says = f"{envelope.origin}: {envelope.post} asked {case.body}: {_title(work, case)}"
     show_step(work, message, body, says)
     show_case(work, case)
     work.timer(timer_name(case.id), case.deadline_ns)
@@ -52,8 +52,8 @@ def answered(work: Work, message: Message, body: DecisionBody) -> None:
     outcome: Literal["concur", "refuse"] = "refuse" if body.outcome == "refuse" else "concur"
     answer = Concurrence(envelope.origin, body.unit, envelope.post, outcome, envelope.time_ns)
     state.cases[body.case] = case = decisions.apply(state.cases[body.case], answer)
-    verb = "refused" if outcome == "refuse" else "concurred in"
-    show_step(work, message, body, f"{envelope.origin}: {envelope.post} {verb} {_title(work, case)}")
+    verb = "refused" if outcome == "refuse" else "concurred"
+    show_step(work, message, body, f"{envelope.origin}: {envelope.post} {verb}: {_title(work, case)}")
     if envelope.origin == state.own:
         tasks.close(work, f"concur:{case.id.hex()}", "done")
     elif case.state != "open":
@@ -137,7 +137,7 @@ def _ask_to_request(work: Work, event: Event, post: PostRow, decision: str, trig
             duty="request",
             unit=post.unit,
             posts=(post.id,),
-            title=f"Ask for {state.catalogue.decision(decision).title}: {trigger}",
+            title=f"{state.catalogue.decision(decision).title}: {trigger}",
             deadline_ns=deadline_ns,
             audience=audience,
             event=state.alias_towards(event, audience),
@@ -164,7 +164,7 @@ def _ask_own(work: Work, case: Case) -> None:
             duty="concur",
             unit=state.posts[able[0]].unit if able else "",
             posts=tuple(able[:1]),
-            title=f"Concur in or refuse {_title(work, case)}, for {state.own}",
+            title=f"Concur or refuse, for {state.own}: {_title(work, case)}",
             deadline_ns=case.deadline_ns,
             audience=case.audience,
             event=case.event,
@@ -228,6 +228,7 @@ def show_case(work: Work, case: Case) -> None:
 
 
 def _title(work: Work, case: Case) -> str:
+    """What is decided on, in the words of the catalogue."""
     return f"“{work.state.catalogue.decision(case.decision).title}”"
 
 
