@@ -48,7 +48,7 @@ test: setup-dev ## style, types, the page's own tests, all tests
 bench: setup-dev ## every benchmark beside its peer (ARGS="tracking --quick")
 	@$(BIN)/noroshi bench $(ARGS)
 
-soak: setup-dev ## the long seeded runs
+soak: setup-dev ## the long seeded runs, NOROSHI_SOAK_S seconds of them (600)
 	$(BIN)/python -m pytest -m soak --timeout=0 $(PYTEST_ARGS)
 
 docs: $(STAMPS)/dev ## the manual, in build/docs
