@@ -29,11 +29,6 @@ def seconds(value_s: float) -> int:
     return round(value_s * NS_PER_S)
 
 
-def to_seconds(value_ns: int) -> float:
-    """Nanoseconds as seconds; exact to about a microsecond for present dates."""
-    return value_ns / NS_PER_S
-
-
 def from_iso(text: str) -> int:
     """UTC nanoseconds of an ISO 8601 time with a zone. Raises ValueError when it has no zone."""
     moment = datetime.fromisoformat(text)

@@ -10,7 +10,7 @@ from noroshi.command.posts import Seat, answer
 from noroshi.messages.bodies import AlertBody, TextRow
 from tests.messages.conftest import Party, make_party
 
-EVENT = b"e" * 8
+EVENT = 1
 
 
 def body(type_: str = "Alert", words: str = "EXERCISE: shelter") -> AlertBody:

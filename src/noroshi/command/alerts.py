@@ -23,7 +23,6 @@ from noroshi.messages.bodies import AlertBody, AreaRow, DecisionBody
 from noroshi.messages.canonical import encode
 
 ISSUE = "civil-alert-issue"
-CORRECT = "civil-alert-correct"
 CANCEL = "civil-alert-cancel"
 
 DraftState = Literal["drafted", "originated", "issued", "refused", "superseded", "expired"]
@@ -42,7 +41,7 @@ DRAFT_TABLE: Mapping[tuple[DraftState, DraftStep], DraftState] = MappingProxyTyp
         ("originated", "expire"): "expired",
     }
 )
-"""The life of a draft; a step that is not here is refused. A cancellation is issued by its first signature."""
+"""The life of a draft; a step that is not here is refused."""
 
 PERSONS = {"Alert": 2, "Update": 2, "Cancel": 1}
 """How many different posts must sign: two to tell the public something new, one to take it back."""
@@ -64,14 +63,22 @@ class Approval:
 
 @dataclass(slots=True)
 class Draft:
-    """An alert on its way: what it will say, who has signed, until when it may be approved."""
+    """An alert on its way: what it will say, who has signed, until when it may be approved; event: its number."""
 
-    event: bytes
+    event: int
     body: AlertBody
     digest: bytes
     deadline_ns: int
     state: DraftState = "drafted"
     approvals: list[Approval] = field(default_factory=list)
+
+    def move(self, step: DraftStep) -> bool:
+        """Takes a step of the table; whether there is one. Where one person is enough, the first signature issues."""
+        after = DRAFT_TABLE.get((self.state, step))
+        if after is None:
+            return False
+        self.state = "issued" if after == "originated" and PERSONS[self.body.type] == 1 else after
+        return True
 
     def whole(self, now_ns: int) -> AlertBody:
         """The alert with the signatures that it has so far, as it would be sent now."""
@@ -91,13 +98,13 @@ class AlertDesk:
     def __init__(self, unit: str) -> None:
         self.unit = unit
         self._drafts: dict[bytes, Draft] = {}
-        self._standing: dict[bytes, list[AlertBody]] = {}
+        self._standing: dict[int, list[AlertBody]] = {}
 
-    def draft(self, event: bytes, body: AlertBody, deadline_ns: int) -> tuple[Draft, tuple[Draft, ...]]:
+    def draft(self, event: int, body: AlertBody, deadline_ns: int) -> tuple[Draft, tuple[Draft, ...]]:
         """A new draft for an event, and the unfinished ones of that event which it replaces."""
         replaced = tuple(one for one in self._drafts.values() if one.event == event and _open(one))
         for one in replaced:
-            one.state = "superseded"
+            one.move("supersede")
         digest = digest_of(body)
         made = self._drafts[digest] = Draft(
             event, msgspec.structs.replace(body, digest=digest), digest, deadline_ns
@@ -108,11 +115,11 @@ class AlertDesk:
         """The draft with this digest."""
         return self._drafts.get(digest)
 
-    def pending(self, event: bytes) -> Draft | None:
+    def pending(self, event: int) -> Draft | None:
         """The unfinished draft of an event, if there is one."""
         return next((one for one in self._drafts.values() if one.event == event and _open(one)), None)
 
-    def standing(self, event: bytes) -> tuple[AlertBody, ...]:
+    def standing(self, event: int) -> tuple[AlertBody, ...]:
         """The alerts that stand for an event, oldest first; none once they have been cancelled."""
         return tuple(self._standing.get(event, ()))
 
@@ -123,16 +130,11 @@ class AlertDesk:
             return "unknown-draft"
         if approval.time_ns > draft.deadline_ns:
             return "draft-expired"
-        single = PERSONS[draft.body.type] == 1
-        step: DraftStep = approval.step
-        if single and step == "originate" and draft.state == "drafted":
-            draft.state = "issued"
-        else:
-            if (draft.state, step) not in DRAFT_TABLE:
-                return f"draft-is-{draft.state}"
-            if any(one.post == approval.post for one in draft.approvals):
-                return "second-person-needed"
-            draft.state = DRAFT_TABLE[draft.state, step]
+        if (draft.state, approval.step) not in DRAFT_TABLE:
+            return f"draft-is-{draft.state}"
+        if any(one.post == approval.post for one in draft.approvals):
+            return "second-person-needed"
+        draft.move(approval.step)
         draft.approvals.append(approval)
         return ""
 
@@ -148,8 +150,7 @@ class AlertDesk:
         draft = self._drafts.get(digest)
         if draft is None or not _open(draft) or now_ns < draft.deadline_ns:
             return False
-        draft.state = "expired"
-        return True
+        return draft.move("expire")
 
 
 def approval_defect(body: AlertBody, trust: TrustStore, now_ns: int, *, origin: str) -> str:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Literal
 
 State = Literal["open", "decided", "refused"]
-Step = Literal["concur", "refuse", "deadline"]
+Step = Literal["concur", "last-concur", "refuse", "deadline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,15 @@ class Case:
         return self.needed - {answer.partner for answer in self.answers}
 
 
-TABLE: Mapping[tuple[State, Step], str] = MappingProxyType(
+TABLE: Mapping[tuple[State, Step], State] = MappingProxyType(
     {
-        ("open", "concur"): "decided when nobody is missing, else open",
+        ("open", "concur"): "open",
+        ("open", "last-concur"): "decided",
         ("open", "refuse"): "refused",
         ("open", "deadline"): "refused",
-        ("decided", "deadline"): "decided",
-        ("refused", "deadline"): "refused",
     }
 )
-"""All steps that change or keep a case; what is not here is refused. The manual's diagram is made from it."""
+"""All steps that change or keep a case; in any other state nothing does."""
 
 
 def answer_defect(case: Case, answer: Concurrence) -> str:
@@ -83,18 +82,17 @@ def apply(case: Case, answer: Concurrence) -> Case:
     if answer_defect(case, answer):
         return case
     answers = (*case.answers, answer)
-    if answer.outcome == "refuse":
-        return replace(case, answers=answers, state="refused", closed_ns=answer.time_ns)
-    if len(answers) == len(case.needed):
-        return replace(case, answers=answers, state="decided", closed_ns=answer.time_ns)
-    return replace(case, answers=answers)
+    last = answer.outcome == "concur" and len(answers) == len(case.needed)
+    state = TABLE[case.state, "last-concur" if last else answer.outcome]
+    closed_ns = 0 if state == "open" else answer.time_ns
+    return replace(case, answers=answers, state=state, closed_ns=closed_ns)
 
 
 def expire(case: Case, now_ns: int) -> Case:
     """The case at `now_ns`: refused when it is still open at its deadline."""
-    if case.state == "open" and now_ns >= case.deadline_ns:
-        return replace(case, state="refused", closed_ns=now_ns)
-    return case
+    if now_ns < case.deadline_ns or (case.state, "deadline") not in TABLE:
+        return case
+    return replace(case, state=TABLE[case.state, "deadline"], closed_ns=now_ns)
 
 
 def close(case: Case, outcome: Literal["decided", "refused"], now_ns: int) -> Case:

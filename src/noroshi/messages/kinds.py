@@ -46,11 +46,6 @@ class Kind:
     retention_s: float
     expiry_s: float
 
-    @property
-    def released_fields(self) -> tuple[str, ...]:
-        """The body's fields that an edition may carry: the allow-list of its projection."""
-        return self.body.__struct_fields__
-
 
 _NODE, _POST, _CONTROL = frozenset({"node"}), frozenset({"post"}), frozenset({"control"})
 

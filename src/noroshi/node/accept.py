@@ -6,7 +6,8 @@ its reason here; the giver is told only that it was refused.
 
 from __future__ import annotations
 
-from noroshi.messages import Message, Refused, Unverified, verify
+from noroshi.clock import seconds
+from noroshi.messages import KINDS, Message, Refused, Unverified, verify
 from noroshi.messages.canonical import encode
 from noroshi.messages.signing import key_id
 from noroshi.node.inputs import Detections, LinkChanged, ReceiptGiven, Received, SensorRow
@@ -16,8 +17,8 @@ from noroshi.sharing.link import receipt_bytes
 MAX_AHEAD_NS = 2_000_000_000
 """A measurement may be this far ahead of our clock (its clock error) before it is refused as future-dated."""
 
-MAX_AGE_NS = 600_000_000_000
-"""A measurement older than ten minutes is history: recorded, never raised as live."""
+MAX_AGE_NS = seconds(KINDS["track"].expiry_s)
+"""A measurement older than a track's expiry is history: recorded, never raised as live."""
 
 MAX_FEED_GAP = 10_000_000
 """Batches that an own feed may have lost, weeks of them; a larger step is a wrong number, and would silence the feed."""

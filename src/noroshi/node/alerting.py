@@ -44,8 +44,7 @@ def warned(work: Work, event: Event, warning: WarningBody) -> None:
     desk = _desk(work)
     if desk is None:
         return
-    key = _key(event)
-    pending, standing = desk.pending(key), desk.standing(key)
+    pending, standing = desk.pending(event.number), desk.standing(event.number)
     if pending is not None and (warning.state == "ended" or pending.body.type == "Cancel"):
         _drop(work, pending)
         pending = None
@@ -68,12 +67,8 @@ def signed(work: Work, message: Message, body: DecisionBody, party: str) -> None
     draft = desk.find(body.subject)
     assert draft is not None  # `authority` has found it
     step = _step(draft, body)
-    late = work.now_ns > draft.deadline_ns
-    reason = (
-        "draft-expired"
-        if late
-        else desk.sign(draft.digest, Approval(envelope.post, step, message.raw, envelope.time_ns))
-    )
+    when_ns = max(work.now_ns, envelope.time_ns)  # neither our clock nor the post's may be past the deadline
+    reason = desk.sign(draft.digest, Approval(envelope.post, step, message.raw, when_ns))
     if reason:
         work.refuse(party, reason, draft.digest.hex())
         return
@@ -124,8 +119,7 @@ def _draft(
     type_: Literal["Alert", "Update", "Cancel"],
 ) -> None:
     state = work.state
-    key = _key(event)
-    standing = desk.standing(key)
+    standing = desk.standing(event.number)
     count = state.counters["alert"] = state.counters.get("alert", 0) + 1
     alias = state.alias("alert", count, state.own_audience)
     ends = type_ == "Cancel"
@@ -153,7 +147,7 @@ def _draft(
     )
     wanted_ns = standing[-1].expires_ns if ends else work.now_ns + seconds(rules.approve_within_s)
     deadline_ns = min(wanted_ns, expires_ns - 1)
-    draft, replaced = desk.draft(key, body, deadline_ns)
+    draft, replaced = desk.draft(event.number, body, deadline_ns)
     for old in replaced:
         _drop(work, old)
     work.timer(f"draft:{draft.digest.hex()}", deadline_ns)
@@ -172,7 +166,8 @@ def _told(standing: Sequence[AlertBody]) -> list[str]:
 
 
 def _drop(work: Work, draft: Draft) -> None:
-    draft.state = "superseded"
+    """Gives up a draft that is no longer wanted."""
+    draft.move("supersede")
     _close_tasks(work, draft, "expired")
 
 
@@ -209,7 +204,7 @@ def _ask(work: Work, draft: Draft, step: Literal["originate", "approve", "retrac
             title=f"{words[step]} for {names}",
             deadline_ns=draft.deadline_ns,
             audience=state.own_audience,
-            event=state.event_alias(state.events.get(state.own_audience, int.from_bytes(draft.event))),
+            event=state.event_alias(state.events.get(state.own_audience, draft.event)),
             fields={
                 "kind": "decision",
                 "case": draft.digest[:16],
@@ -233,7 +228,7 @@ def _issue(work: Work, desk: AlertDesk, draft: Draft) -> None:
         return
     sent_of = {one.identifier: one.sent_ns for one in desk.standing(draft.event)}
     desk.stand(draft, body)
-    event = state.events.get(state.own_audience, int.from_bytes(draft.event))
+    event = state.events.get(state.own_audience, draft.event)
     alias = state.event_alias(event)
     message = say(work, "alert", desk.unit, state.own_audience, body, event=alias, expires_ns=body.expires_ns)
     for audience in state.policy.audiences(desk.unit, "alert"):
@@ -294,7 +289,3 @@ def _recipients(work: Work, unit: str) -> list[str]:
         one for one in sorted(alert_recipients(state.structure, unit))
         if state.genesis.nodes.get(one) == state.genesis.node and one != unit
     ]  # fmt: skip
-
-
-def _key(event: Event) -> bytes:
-    return event.number.to_bytes(8, "big")

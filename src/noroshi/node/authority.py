@@ -12,13 +12,13 @@ from noroshi.clock import seconds
 from noroshi.command import decisions
 from noroshi.command.alerts import APPROVING, CANCEL, ISSUE, approval_defect
 from noroshi.command.decisions import Concurrence
-from noroshi.messages import Envelope, Message, Refused
+from noroshi.messages import KINDS, Envelope, Message, Refused
 from noroshi.messages.bodies import AcknowledgementBody, AlertBody, DecisionBody, InjectBody
 from noroshi.messages.signing import ID_BYTES
 from noroshi.messages.trust import REAL
 from noroshi.node.state import State
 
-LONGEST_NS = seconds(86_400.0)
+LONGEST_NS = seconds(KINDS["decision"].expiry_s)
 """The longest time that a consultation may be given: decisions are history after a day."""
 
 

@@ -57,7 +57,6 @@ class State:
     def __init__(self, genesis: Genesis, secrets: Secrets, places: PlaceTable) -> None:
         self.genesis = genesis
         self.secrets = secrets
-        self.places = places
         self.own = genesis.partner
         self.scheme = scheme_named(genesis.scheme, genesis.realm)
         self.trust = TrustStore(genesis.realm, self.scheme, genesis.roots)
