@@ -18,6 +18,7 @@ import difflib
 import json
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
@@ -96,10 +97,29 @@ class _Composer:
     anchors: dict[str, _Node] = field(default_factory=dict)
 
     def compose(self, text: str) -> _Node:
+        events = self._events(text)
+        first = next(events, None)
+        if first is None:
+            raise InputError(self.file, 1, "", "the file is empty")
+        node = self._node(first, events, (), 0)
+        second = next(events, None)
+        if second is not None:
+            self._refuse(second, (), "a second document begins here", "give one document per file")
+        return node
+
+    def _events(self, text: str) -> Iterator[Any]:
+        """The parser's events as they are asked for: a hostile text is left at its first fault, and not parsed to its end.
+
+        libyaml takes a time that grows with the square of the depth, and an event half a kilobyte.
+        """
         # libyaml's parser gives the same events some twenty times faster; not every platform's wheel has it.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            events = iter([e for e in yaml.parse(text, Loader=loader) if not isinstance(e, _FRAMING)])
+            for number, event in enumerate(yaml.parse(text, Loader=loader)):
+                if number > _MAX_EVENTS:
+                    self._refuse(event, (), f"more than {MAX_ELEMENTS} elements", "split the file")
+                if not isinstance(event, _FRAMING):
+                    yield event
         except yaml.MarkedYAMLError as error:
             at_end = error.context_mark is not None and "unexpected end" in (error.problem or "")
             mark = (error.context_mark if at_end else None) or error.problem_mark
@@ -112,14 +132,6 @@ class _Composer:
             raise InputError(
                 self.file, None, "", f"not readable as text: {what}", "save it as UTF-8"
             ) from None
-        first = next(events, None)
-        if first is None:
-            raise InputError(self.file, 1, "", "the file is empty")
-        node = self._node(first, events, (), 0)
-        second = next(events, None)
-        if second is not None:
-            self._refuse(second, (), "a second document begins here", "give one document per file")
-        return node
 
     def _node(self, event: Any, events: Iterator[Any], path: Path, depth: int) -> _Node:
         if isinstance(event, yaml.AliasEvent):
@@ -188,6 +200,8 @@ class _Composer:
 
 
 _FRAMING = (yaml.StreamStartEvent, yaml.StreamEndEvent, yaml.DocumentStartEvent, yaml.DocumentEndEvent)
+_MAX_EVENTS = 3 * MAX_ELEMENTS + 4
+"""An element has at most three events (its key, its start and its end); four frame the document."""
 _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -333,17 +347,19 @@ def _place(document: Document, kind: type, message: str) -> Path:
 
 
 def _culprit(document: Document, kind: type, message: str, path: Path) -> str | int:
-    """Which entry of a mapping is meant by msgspec's `[...]`: the one that alone gives the same message."""
-    container = _value_at(document.data, path)
-    for key in container:
+    """Which entry of a mapping is meant by msgspec's `[...]`: the last of the fewest first ones that give the same message."""
+    entries = list(_value_at(document.data, path).items())
+
+    def gives(count: int) -> bool:
+        data = _replaced(document.data, path, dict(entries[:count]))
         try:
-            msgspec.convert(
-                _replaced(document.data, path, {key: container[key]}), kind, strict=True, str_keys=True
-            )
+            msgspec.convert(data, kind, strict=True, str_keys=True)
         except msgspec.ValidationError as error:
-            if str(error) == message:
-                return str(key)
-    return "?"
+            return str(error) == message
+        return False
+
+    count = bisect_left(range(len(entries)), True, key=lambda before: gives(before + 1))
+    return str(entries[count][0]) if count < len(entries) else "?"
 
 
 def _replaced(data: Any, path: Path, value: Any) -> Any:

@@ -113,12 +113,19 @@ def test_pin_needs_the_fingerprint_that_was_read_out(
     jpn = tmp_path / "jpn"
     spoken(capsys, *init(jpn))
     usa = node_dir.create(tmp_path / "usa", realm=REALM, partner="USA", node="usa", link_port=1, page_port=2)
-    pin = ["node", "pin", jpn, "USA", "--certificate", usa.link_certificate_path, "--host", "usa.example"]
-    code, _, error = spoken(capsys, *pin, "--fingerprint", "0" * 64)
-    assert code == 2
-    assert "certificate and fingerprint do not match" in error
     read_out = ":".join(usa.link_fingerprint[i : i + 2].upper() for i in range(0, 64, 2))
-    assert spoken(capsys, *pin, "--fingerprint", read_out)[0] == 0
+    pin = ["node", "pin", jpn, "USA", "--certificate", usa.link_certificate_path, "--host", "usa.example"]
+    sato = ["--person", "A. Sato", "--fingerprint", read_out]
+    code, _, error = spoken(capsys, *pin, *sato, "--person", "B. Ito", "--fingerprint", "0" * 64)
+    assert code == 2
+    assert "the two persons have typed different fingerprints" in error
+    code, _, error = spoken(capsys, *pin, *sato, *sato)
+    assert code == 2
+    assert "both are A. Sato" in error
+    code, _, error = spoken(capsys, *pin, *sato)
+    assert code == 2
+    assert "1 persons and 1 fingerprints were given, not two of each" in error
+    assert spoken(capsys, *pin, *sato, "--person", "B. Ito", "--fingerprint", usa.link_fingerprint)[0] == 0
     assert node_dir.load(jpn).peer_certificate("USA") == usa.link_certificate_path.read_bytes()
     code, out, _ = spoken(capsys, "node", "status", jpn, "--json")
     document = json.loads(out)
@@ -128,13 +135,21 @@ def test_pin_needs_the_fingerprint_that_was_read_out(
 def test_check_says_what_is_wrong_and_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "jpn"
     spoken(capsys, *init(place, "--genesis", genesis_file(tmp_path)))
+    code, _, error = spoken(capsys, "node", "check", place)
+    assert code == 1
+    assert (
+        "the genesis has a link to USA and there is no peer of that name; add it with `noroshi node pin`"
+        in error
+    )
+    usa = node_dir.create(tmp_path / "usa", realm=REALM, partner="USA", node="usa", link_port=1, page_port=2)
+    node_dir.join([node_dir.load(place), usa])
     assert spoken(capsys, "node", "check", place)[0] == 0
     (place / "keys").chmod(0o755)
     (place / "keys" / "ids.seed").chmod(0o644)
     code, out, _ = spoken(capsys, "node", "check", place, "--json")
     document = json.loads(out)
     bad = {one["name"]: one["detail"] for one in document["checks"] if not one["met"]}
-    assert (code, document["whole"], set(bad)) == (1, False, {"directory", "keys"})
+    assert (code, document["whole"], set(bad)) == (1, False, {"directory", "keys", "trust"})
     assert "chmod 700" in bad["directory"]
     assert "chmod 600" in bad["keys"]
 

@@ -55,7 +55,7 @@ def test_a_missing_doubled_or_swapped_record_is_found() -> None:
 
 def test_the_memory_store_gives_rows_after_a_number() -> None:
     store = MemoryStore()
-    rows = [OutboxRow("staff", number, 0, "", 0, b"%d" % number) for number in (1, 2, 3)]
+    rows = [OutboxRow("staff", number, 0, "", 0, b"%d" % number, bytes(32)) for number in (1, 2, 3)]
     store.append([Batch(tuple(chain_of(2)), tuple(rows))])
     assert [row.number for row in store.outbox("staff", 1, 10)] == [2, 3]
     assert [row.number for row in store.outbox("staff", 0, 2)] == [1, 2]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from noroshi.messages import Message, Refused, Unverified, canonical, label_for, seal, verify
 from noroshi.messages.bodies import EventBody, RemarkBody
 from noroshi.messages.envelope import MAX_AHEAD_NS, Signed, signing_bytes
+from noroshi.messages.keys import Revocation, Revoked, signed
 from noroshi.messages.labels import Label
 from noroshi.messages.signing import key_id
 from tests.messages.conftest import REALM, YEAR_NS, Party, make_envelope, make_party
@@ -82,7 +83,14 @@ def test_unknown_revoked_and_expired_keys_are_refused(party: Party) -> None:
     raw = sealed(party).raw
     assert reason(make_party(seed=b"other"), raw) == "unknown-key"
     assert reason(party, raw, now_ns=YEAR_NS + 1) == "key-not-valid-now"
-    party.trust.revoke(key_id(party.certificates["jpn"].public))
+    taken_back = Revocation(
+        realm=REALM,
+        partner="JPN",
+        number=1,
+        time_ns=NOW,
+        keys=(Revoked(key=key_id(party.certificates["jpn"].public)),),
+    )
+    assert party.trust.apply(signed(party.scheme, party.root, taken_back)) == ""
     assert reason(party, raw) == "revoked-key"
 
 

@@ -21,15 +21,17 @@ from noroshi.exercise.coalition import Coalition, Member, found
 from noroshi.exercise.world import Look, looks
 from noroshi.geo.places import PlaceTable, decode
 from noroshi.log import Batch, OutboxRow, Record
-from noroshi.messages import Envelope, KeyedHash, Scheme, label_for, seal
+from noroshi.messages import KINDS, Envelope, KeyedHash, Scheme, label_for, seal
 from noroshi.messages.bodies import Body
 from noroshi.messages.envelope import SCHEMA_VERSION, Signed
+from noroshi.messages.kinds import Lane
 from noroshi.messages.signing import derive
 from noroshi.node import Commit, Node
-from noroshi.node.inputs import Input, ReceiptGiven, Received
+from noroshi.node.inputs import Control, Input, ReceiptGiven, Received
 from noroshi.service.exercise_files import Staged, stage
 from noroshi.service.resources import packaged_places
-from noroshi.sharing import STAFF, partner_party
+from noroshi.sharing import STAFF, partner_party, party_of, stream_of
+from noroshi.sharing.streams import LANES
 
 FLIGHT = "flight-2022-10-04"
 ENTROPY = bytes(range(32))
@@ -101,9 +103,14 @@ class Side:
     def records(self) -> list[Record]:
         return [record for batch in self.batches for record in batch.records]
 
-    def rows(self, party: str, after: int = 0) -> list[OutboxRow]:
-        rows = (row for batch in self.batches for row in batch.outbox if row.party == party)
-        return [row for row in rows if row.number > after]
+    def rows(self, party: str) -> list[OutboxRow]:
+        """All rows that a party was given, in the order in which they were made."""
+        return [row for batch in self.batches for row in batch.outbox if party_of(row.stream) == party]
+
+    def stream(self, party: str, lane: int, after: int) -> list[OutboxRow]:
+        """Rows of one of a party's streams."""
+        name = stream_of(party, lane)
+        return [row for row in self.rows(party) if row.stream == name and row.number > after]
 
     def staff(self, *types: str) -> list[dict[str, Any]]:
         """What the staff were shown, of these types."""
@@ -186,14 +193,18 @@ class Scene:
     def deliver(self, sender: str, receiver: str, *, limit: int = 1000) -> int:
         """Hands over the next rows of one link, with a receipt; by how many the link has gone on."""
         here, there = self[sender], self[receiver]
-        after = there.node.received_upto(here.party)
-        rows = here.rows(there.party, after)[:limit]
-        for row in rows:
-            there.take(self.now_ns, Received(party=here.party, number=row.number, raw=row.data))
-        upto, signature = there.node.receipt(here.party)
-        if upto > after:
-            here.take(self.now_ns, ReceiptGiven(party=there.party, upto=upto, signature=signature))
-        return upto - after
+        before = there.node.received(here.party)
+        rows = [
+            row for lane in LANES for row in here.stream(there.party, lane, before.upto[lane])
+        ]  # warnings first, as a link serves them
+        for row in rows[:limit]:
+            given = Received(party=here.party, number=row.number, raw=row.data, lane=row.lane)
+            there.take(self.now_ns, given)
+        receipt = there.node.receipt(here.party)
+        if receipt.position != before:
+            position, signature = receipt.position, receipt.signature
+            here.take(self.now_ns, ReceiptGiven(party=there.party, position=position, signature=signature))
+        return sum(receipt.position.upto) - sum(before.upto)
 
     # People
 
@@ -226,6 +237,18 @@ class Scene:
         self.answer("jpn", self.task("jpn", "originate-alert"))
         self.answer("jpn", self.task("jpn", "approve-alert"))
         return self["jpn"].staff("alert")[-1]
+
+    # What a root signs
+
+    def root_secret(self, partner: str) -> bytes:
+        """The secret of a partner's root, which no node has."""
+        return derive(ENTROPY, "secret", self.coalition.realm, partner, "root", "")
+
+    def control(self, node: str, raw: bytes) -> Commit:
+        """Bytes that a root has signed, given at the node by hand."""
+        commit = self[node].take(self.now_ns, Control(party="control:hand", raw=raw))
+        self.pump()
+        return commit
 
     # Messages of genuine keys that say what they should not
 
@@ -269,9 +292,18 @@ class Scene:
 
     def bring(self, sender: str, receiver: str, raw: bytes) -> Commit:
         """Bytes as the next row of a link, whoever wrote them; they are not in the sender's outbox."""
-        there, party = self[receiver], self[sender].party
-        number = there.node.received_upto(party) + 1
-        return there.take(self.now_ns, Received(party=party, number=number, raw=raw))
+        there, party, lane = self[receiver], self[sender].party, lane_of(raw)
+        number = there.node.received(party).upto[lane] + 1
+        return there.take(self.now_ns, Received(party=party, number=number, raw=raw, lane=lane))
+
+
+def lane_of(raw: bytes) -> int:
+    """The lane in which a sender would put these bytes; notices where they say nothing."""
+    try:
+        kind = msgspec.msgpack.decode(msgspec.msgpack.decode(raw)[0])["kind"]
+    except (msgspec.MsgspecError, LookupError, TypeError, ValueError):
+        return Lane.NOTICE
+    return KINDS[kind].lane if kind in KINDS else Lane.NOTICE
 
 
 def payloads(rows: Iterable[OutboxRow]) -> Iterator[bytes]:

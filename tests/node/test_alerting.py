@@ -12,6 +12,7 @@ from noroshi.command.posts import answer
 from noroshi.gateways.cap_check import check_own
 from noroshi.messages import key_id
 from noroshi.messages.bodies import AcknowledgementBody, AreaRow, DecisionBody, WarningBody
+from noroshi.messages.keys import Bundle, Revocation, Revoked, bundle_bytes, signed
 from noroshi.node import alerting
 from noroshi.node.work import Work
 from noroshi.review import measure, open_log
@@ -235,10 +236,10 @@ def test_a_signature_that_does_not_count_leaves_the_draft_as_it_is(
     """A post of another unit once brought a draft to "issued" without an alert: it could never be issued then."""
     warn(desk, "Aomori")
     task = desk.task("jpn", "originate-alert")
-    sent = desk["jpn"].node.outbox_upto("partner:USA")
+    sent = sum(desk["jpn"].node.sent("partner:USA").upto)
     commit = desk.hand_in("jpn", post, signature(desk, post, task, **changes))
     assert (commit.answer.outcome, commit.answer.reason) == ("refused", reason)
-    assert desk["jpn"].node.outbox_upto("partner:USA") == sent, "what may not be said has left"
+    assert sum(desk["jpn"].node.sent("partner:USA").upto) == sent, "what may not be said has left"
     assert issue(desk)["alert_type"] == "Alert"
 
 
@@ -255,8 +256,17 @@ def test_approving_again_or_in_place_of_the_first_post_does_not_count(desk: Scen
 def test_an_alert_whose_first_signature_no_longer_holds_is_not_issued(desk: Scene) -> None:
     warn(desk, "Aomori")
     desk.answer("jpn", desk.task("jpn", "originate-alert"))
-    trust = desk["jpn"].node.state.trust
-    trust.revoke(key_id(desk["jpn"].seat(WATCH).certificate.public))
+    member = desk["jpn"].member
+    gone = Revocation(
+        realm=member.genesis.realm,
+        partner="JPN",
+        number=1,
+        time_ns=desk.now_ns,
+        keys=(Revoked(key=key_id(desk["jpn"].seat(WATCH).certificate.public)),),
+    )
+    scheme = desk["jpn"].node.state.scheme
+    raw = bundle_bytes(Bundle(revocations=(signed(scheme, desk.root_secret("JPN"), gone),)))
+    assert desk.control("jpn", raw).answer.outcome == "accepted"
     commit = desk.answer("jpn", desk.task("jpn", "approve-alert"))
     assert commit.answer.reason == "approval-revoked-key"
     assert not desk["jpn"].staff("alert")
@@ -292,21 +302,21 @@ def test_partners_who_may_have_the_alert_get_an_edition_each_of_their_own(
 ) -> None:
     """One edition for all of them together would be wider than the structure lets any of them have."""
     policy = desk["jpn"].node.state.policy
-    known = policy.audiences
+    known = policy._structural
 
-    def audiences(unit: str, content: str, *, origin: str = "") -> tuple[Audience, ...]:
+    def structural(unit: str, content: str, origin: str) -> tuple[Audience, ...]:
         if content != "alert":
-            return known(unit, content, origin=origin)
+            return known(unit, content, origin)
         usa, all_three = frozenset({"JPN", "USA"}), frozenset({"JPN", "KOR", "USA"})
         return (Audience(usa, (("USA", ("e1",)),)), Audience(all_three, (("KOR", ("e2",)),)))
 
-    monkeypatch.setattr(policy, "audiences", audiences)
+    monkeypatch.setattr(policy, "_structural", structural)
     warn(desk, "Aomori")
     alert = issue(desk)
     editions = [
         envelope for envelope in envelopes(desk["jpn"].rows("partner:USA")) if envelope.kind == "alert"
     ]
-    assert [one.label.releasable_to for one in editions] == [("JPN", "USA"), ("JPN", "KOR", "USA")]
+    assert [one.label.releasable_to for one in editions] == [("JPN", "KOR", "USA"), ("JPN", "USA")]
     assert len({one.id for one in editions}) == 2
     assert all(row["identifier"] == alert["identifier"] for row in desk["usa"].staff("alert"))
     assert len(desk["jpn"].rows(CAP_GATEWAY)) == 1

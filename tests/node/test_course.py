@@ -8,6 +8,7 @@ from noroshi.command.posts import answer
 from noroshi.gateways.cap_check import check_own
 from noroshi.messages.bodies import RemarkBody
 from noroshi.messages.canonical import encode
+from noroshi.messages.kinds import Lane
 from noroshi.node.inputs import Detections, LinkChanged, ReceiptGiven, TimerDue
 from noroshi.sharing import CAP_GATEWAY
 from tests.node.scene import Scene, envelopes, looks_of
@@ -131,12 +132,16 @@ def test_timers_receipts_and_feeds_that_come_twice_early_or_false_do_nothing(sce
     side = scene["jpn"]
     assert side.take(scene.now_ns, TimerDue(name="look:1:0")).answer.outcome == "duplicate"
     assert side.take(scene.now_ns, TimerDue(name="nonsense")).answer.outcome == "duplicate"
-    sent = side.node.outbox_upto("partner:USA")
-    for upto, signature, expected in (
-        (sent + 5, bytes(64), "receipt-for-unsent-rows"),
-        (1, bytes(64), "duplicate"),
+    sent, held = side.node.sent("partner:USA"), side.node.durable_there("partner:USA")
+    track = Lane.TRACK
+    side.take(scene.now_ns, looks_of("trilateral")[0].detections)
+    for position, expected in (
+        (sent.at(track, sent.upto[track] + 500, bytes(32)), "receipt-for-unsent-rows"),
+        (held, "duplicate"),
+        (held.at(track, held.upto[track], bytes(32)), "receipt-differs"),
+        (held.at(track, 1, bytes(32)), "bad-receipt"),
     ):
-        given = ReceiptGiven(party="partner:USA", upto=upto, signature=signature)
+        given = ReceiptGiven(party="partner:USA", position=position, signature=bytes(64))
         outcome = side.take(scene.now_ns, given).answer
         assert expected in (outcome.reason, outcome.outcome)
     look = next(one for one in looks_of("trilateral") if one.node == "jpn")
@@ -195,7 +200,7 @@ def test_words_are_shown_and_garbage_of_a_link_costs_that_row_only(scene: Scene)
     )
     scene.hand_in("jpn", "jp-pm.duty", raw)
     assert scene["jpn"].staff("remark")[-1]["text"] == "<b>hello</b>"
-    before = scene["jpn"].node.received_upto("partner:USA")
+    before = sum(scene["jpn"].node.received("partner:USA").upto)
     for rubbish in (b"", b"rubbish", encode(["a", "b", "c"])):
         assert scene.bring("usa", "jpn", rubbish).answer.outcome == "refused"
-    assert scene["jpn"].node.received_upto("partner:USA") == before + 3
+    assert sum(scene["jpn"].node.received("partner:USA").upto) == before + 3

@@ -94,7 +94,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, leak: str) -> Iterator[None]:
             def numbered(work: Work, audience: frozenset[str], *rest: object) -> object:
                 event = opened(work, audience, *rest)  # type: ignore[arg-type]  # as the stage calls it
                 assert event is not None
-                event.number = 1 + len(work.state.seen)
+                event.number = 1 + len(work.state.known)
                 return event
 
             patch.setattr(evidence, "_event_for", numbered)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from noroshi.log import Chain, DamagedRecordError, Record
 from noroshi.node import ReplayDiffersError
 from noroshi.node.inputs import TimerDue, decode_input
+from noroshi.sharing.streams import streams_of
 from tests.node.scene import Scene, Side, replayed
 
 
@@ -43,7 +44,9 @@ def shape(side: Side) -> Shape:
         state.chain.sequence,
         tuple(sorted(state.timers.items())),
         tuple(
-            side.node.outbox_upto(party) for party in ("partner:JPN", "partner:KOR", "partner:USA", "staff")
+            side.node.outbox_upto(stream)
+            for party in ("partner:JPN", "partner:KOR", "partner:USA", "staff")
+            for stream in streams_of(party)
         ),
         tuple(sorted(state.tasks)),
         side.node.next_due_ns,
@@ -132,7 +135,7 @@ def test_nodes_that_die_and_come_back_lose_and_repeat_nothing(deaths: list[tuple
         assert len(said) == len(set(said))
         for other in scene.sides.values():
             if (name, other.member.node) in scene.wires:
-                assert other.node.received_upto(side.party) == len(side.rows(other.party))
+                assert sum(other.node.received(side.party).upto) == len(side.rows(other.party))
         assert replayed(side.member, side.records()).chain.head == side.node.chain.head
 
 

@@ -8,8 +8,9 @@ import pytest
 from noroshi.log import DamagedRecordError, Record
 from noroshi.messages.bodies import DecisionBody, EventBody
 from noroshi.messages.canonical import encode
-from noroshi.review import NotALogError, merged, open_log
-from noroshi.review.read import read_message
+from noroshi.review import NotALogError, measure, merged, open_log, render
+from noroshi.review.read import NOT_KEPT, read_message
+from noroshi.service.resources import packaged_land
 from tests.node.scene import Scene
 from tests.review.reading import chained, records, run
 
@@ -129,6 +130,54 @@ def test_what_was_refused_stays_refused_when_it_comes_again() -> None:
     entries = open_log("jpn", scene["jpn"].records()).entries
     given = [(entry.accepted, entry.reason) for entry in entries if entry.type == "received"]
     assert given == [(False, "needs-a-post"), (False, "duplicate")]
+
+
+def test_what_retention_has_dropped_is_skipped_and_counted() -> None:
+    kept = [
+        msgspec.structs.replace(record, body=None)
+        if record.type in {"timer", "release", "receipt"}
+        else record
+        for record in records("jpn")
+    ]
+    whole, log = open_log("jpn", records("jpn")), open_log("jpn", kept)
+    assert log.dropped == sum(record.body is None for record in kept) > 10
+    assert [(one.sequence, one.now_ns) for one in log.entries] == [
+        (one.sequence, one.now_ns) for one in whole.entries
+    ]
+    said = [one for one in whole.entries if one.type in {"message", "received", "detections", "refusal"}]
+    assert [
+        one for one in log.entries if one.type in {"message", "received", "detections", "refusal"}
+    ] == said
+    measures = measure([log])
+    assert measures.start_ns == measure([whole]).start_ns
+    assert measures.gaps == measure([whole]).gaps
+    page = render([log], measures, (), (), packaged_land())
+    assert f"{log.dropped} of them without their content" in page
+
+
+def test_a_repeat_of_a_message_that_was_dropped_is_still_a_repeat() -> None:
+    scene = Scene("trilateral")
+    scene.now_ns += 1
+    raw = scene.sealed("usa", "event", EventBody(step="opened", first_observed_ns=1))
+    late = scene.sealed("usa", "event", EventBody(step="opened", first_observed_ns=2))
+    for one in (raw, raw, late):
+        scene.bring("usa", "jpn", one)
+    first, *_ = (record.sequence for record in scene["jpn"].records() if record.type == "received")
+    kept = [
+        msgspec.structs.replace(record, body=None) if record.sequence == first else record
+        for record in scene["jpn"].records()
+    ]
+    entries = open_log("jpn", kept).entries
+    assert [one.accepted for one in entries if one.type == "received"] == [False, True]
+
+
+def test_why_something_was_refused_may_be_no_longer_kept() -> None:
+    made = chained(
+        ("genesis", GENESIS), ("received", {"raw": b"\xc1"}), ("refusal", {"party": "x", "reason": "y"})
+    )
+    made[2] = msgspec.structs.replace(made[2], body=None)
+    entry = open_log("jpn", made).entries[1]
+    assert (entry.accepted, entry.reason) == (False, NOT_KEPT)
 
 
 def envelope_id(raw: bytes) -> bytes:

@@ -190,7 +190,7 @@ def test_inputs_are_answered_when_durable_and_the_stream_shows_them(made: Make) 
             hello = await entered(socket, jpn)
             assert (hello["type"], hello["after"], hello["node"]) == ("hello", 0, "jpn")
             post = Received(party="post:jp-pm.duty", number=0, raw=b"signed")
-            answers = await client.give([detections(1), detections(1), post])
+            answers = [*await client.give([detections(1), detections(1)]), *await client.give([post])]
             assert [one.outcome for one in answers] == ["accepted", "duplicate", "accepted"]
             found = await rows(socket, 2)
             assert [(one["n"], one["key"], one["row"]["says"]) for one in found] == [
@@ -209,7 +209,8 @@ def test_a_newcomer_gets_the_newest_of_each_key_in_order(made: Make) -> None:
         async with served(jpn):
             client = client_of(jpn)
             post = Received(party="post:x", number=0, raw=b"")
-            await client.give([detections(1), detections(2), post, detections(3), detections(1, "oki"), post])
+            for one in (detections(1), detections(2), post, detections(3), detections(1, "oki"), post):
+                await client.give([one])
             async with connect(address(jpn), proxy=None) as socket:
                 await entered(socket, jpn)
                 assert [one["n"] for one in await rows(socket, 6)] == [3, 4, 5, 6]

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from noroshi.errors import OperatorError
-from noroshi.log import OutboxRow
+from noroshi.messages.canonical import encode
+from noroshi.messages.kinds import Lane
 from noroshi.node.inputs import Received, decode_input
 from noroshi.service import links as links_module
 from noroshi.service.link_keys import client_context, new_link_key
@@ -20,6 +21,7 @@ from noroshi.service.node_dir import NodeDir
 from noroshi.service.ports import free_ports, listen_on
 from noroshi.service.shell import NodeShell
 from noroshi.sharing.link import LinkSession
+from noroshi.sharing.streams import START, stream_of
 from tests.service.conftest import linked, shell_of, until
 from tests.service.standin import REALM, detections
 
@@ -33,7 +35,18 @@ def heard(shell: NodeShell, party: str) -> list[bytes]:
 
 
 def sent(shell: NodeShell, party: str) -> list[bytes]:
-    return [row.data for row in shell.store.outbox(party, 0, 100_000)]
+    return [row.data for row in shell.store.outbox(stream_of(party, Lane.WARNING), 0, 100_000)]
+
+
+def upto(shell: NodeShell, party: str) -> int:
+    """How many rows of a partner are durable here."""
+    return shell.received(party).upto[Lane.WARNING]
+
+
+def rows(*numbers: int) -> bytes:
+    """Frames of such rows of the first lane, whatever the protocol says of them."""
+    frames = [encode(["row", int(Lane.WARNING), number, b"row %d" % number]) for number in numbers]
+    return b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
 
 
 def test_rows_go_both_ways_once_each_and_are_receipted(made: Make) -> None:
@@ -42,9 +55,7 @@ def test_rows_go_both_ways_once_each_and_are_receipted(made: Make) -> None:
         async with linked(jpn) as (a, _), linked(usa) as (b, _):
             await asyncio.gather(*(a.give(detections(n)) for n in range(1, 301)))
             await asyncio.gather(*(b.give(detections(n)) for n in range(1, 201)))
-            await until(
-                lambda: b.received_upto("partner:JPN") == 300 and a.received_upto("partner:USA") == 200
-            )
+            await until(lambda: upto(b, "partner:JPN") == 300 and upto(a, "partner:USA") == 200)
             assert heard(b, "partner:JPN") == sent(a, "partner:USA")
             assert heard(a, "partner:USA") == sent(b, "partner:JPN")
             await until(
@@ -60,11 +71,11 @@ def test_a_partner_that_was_away_gets_all_of_it_later(made: Make) -> None:
         async with linked(jpn) as (a, _):
             async with linked(usa) as (b, _):
                 await a.give(detections(1))
-                await until(lambda: b.received_upto("partner:JPN") == 1)
+                await until(lambda: upto(b, "partner:JPN") == 1)
             for start in range(2, 3002, 500):
                 await asyncio.gather(*(a.give(detections(n)) for n in range(start, start + 500)))
             async with linked(usa) as (b, _):
-                await until(lambda: b.received_upto("partner:JPN") == 3001)
+                await until(lambda: upto(b, "partner:JPN") == 3001)
                 assert heard(b, "partner:JPN") == sent(a, "partner:USA")
 
     asyncio.run(scenario())
@@ -77,8 +88,12 @@ def test_links_are_told_up_and_down(made: Make) -> None:
             async with linked(usa):
                 await until(lambda: mine.links["USA"].state == "up")
             await until(lambda: mine.links["USA"].state == "down")
-            says = [msgspec.json.decode(row.data)["says"] for row in a.store.outbox("staff", 0, 99)]
-            assert says == ["partner:USA up", "partner:USA down"]
+
+            def says() -> list[str]:
+                return [msgspec.json.decode(row.data)["says"] for row in a.store.outbox("staff", 0, 99)]
+
+            await until(lambda: len(says()) == 2)
+            assert says() == ["partner:USA up", "partner:USA down"]
 
     asyncio.run(scenario())
 
@@ -94,7 +109,7 @@ def test_a_silent_partner_is_told_and_given_up(made: Make, monkeypatch: pytest.M
         async with linked(jpn) as (a, mine):
             reader, writer = await dialled(jpn, usa)
             session = LinkSession(REALM, own="USA", peer="JPN")
-            writer.write(session.hello(resume_after=0, now_ns=1))
+            writer.write(session.hello(held=START, now_ns=1))
             while mine.links["USA"].state != "up":
                 for event in session.receive(await reader.read(65536), a.clock.now_ns()):
                     if hasattr(event, "answer"):
@@ -121,10 +136,10 @@ async def dialled(own: NodeDir, peer: NodeDir) -> tuple[asyncio.StreamReader, as
         b"\x00\x00\x00\x00",
         b"\xff\xff\xff\xff" + b"x" * 100,
         b"\x00\x00\x00\x05hello",
-        LinkSession("exercise:other", own="USA", peer="JPN").hello(resume_after=0, now_ns=1),
-        LinkSession(REALM, own="KOR", peer="JPN").hello(resume_after=0, now_ns=1),
-        LinkSession(REALM, own="USA", peer="JPN").hello(resume_after=77, now_ns=1),
-        LinkSession(REALM, own="USA", peer="JPN").rows([OutboxRow("partner:JPN", 1, 0, "", 0, b"x")]),
+        LinkSession("exercise:other", own="USA", peer="JPN").hello(held=START, now_ns=1),
+        LinkSession(REALM, own="KOR", peer="JPN").hello(held=START, now_ns=1),
+        LinkSession(REALM, own="USA", peer="JPN").hello(held=START.at(Lane.WARNING, 77, bytes(32)), now_ns=1),
+        rows(1),
     ],
     ids=["http", "empty", "huge", "word", "realm", "partner", "ahead", "no hello"],
 )
@@ -143,9 +158,9 @@ def test_garbage_ends_that_connection_and_nothing_else(made: Make, garbage: byte
             assert any("link to USA ended: cannot" in note for note in notes)
             assert mine.links["KOR"].state == "up"
             await a.give(detections(1))
-            await until(lambda: k.received_upto("partner:JPN") == 1)
+            await until(lambda: upto(k, "partner:JPN") == 1)
             async with linked(usa) as (b, _):
-                await until(lambda: b.received_upto("partner:JPN") == 1)
+                await until(lambda: upto(b, "partner:JPN") == 1)
 
     asyncio.run(scenario())
 
@@ -156,8 +171,7 @@ def test_a_gap_in_the_rows_ends_the_link_before_it_is_taken(made: Make) -> None:
         async with linked(jpn) as (a, _):
             reader, writer = await dialled(jpn, usa)
             session = LinkSession(REALM, own="USA", peer="JPN")
-            rows = [OutboxRow("partner:JPN", n, 0, "", 0, b"row %d" % n) for n in (1, 2, 2, 4)]
-            writer.write(session.hello(resume_after=0, now_ns=1) + session.rows(rows))
+            writer.write(session.hello(held=START, now_ns=1) + rows(1, 2, 2, 4))
             async with asyncio.timeout(5.0):
                 while await reader.read(65536):
                     pass
@@ -166,7 +180,7 @@ def test_a_gap_in_the_rows_ends_the_link_before_it_is_taken(made: Make) -> None:
             assert heard(a, "partner:USA") in ([], [b"row 1"], [b"row 1", b"row 2"])
             async with linked(usa) as (b, _):
                 await b.give(detections(1))
-                assert b.outbox_upto("partner:JPN") == 1
+                assert b.outbox_upto("partner:JPN/warning") == 1
 
     asyncio.run(scenario())
 
@@ -196,7 +210,7 @@ def test_a_stranger_gets_not_one_byte_of_the_node(made: Make, tmp_path: Path, sh
                 reader, writer = await asyncio.open_connection(
                     "127.0.0.1", jpn.config.link.port, ssl=None if shown == "no tls" else context
                 )
-                writer.write(LinkSession(REALM, own="USA", peer="JPN").hello(resume_after=0, now_ns=1))
+                writer.write(LinkSession(REALM, own="USA", peer="JPN").hello(held=START, now_ns=1))
                 async with asyncio.timeout(5.0):
                     got = await reader.read(65536)
                 writer.close()

@@ -12,6 +12,7 @@ import pytest
 from noroshi.errors import InputError, OperatorError
 from noroshi.messages.signing import SECRET_BYTES
 from noroshi.service import node_dir
+from noroshi.service.files import write_file
 from noroshi.service.link_keys import fingerprint, new_link_key
 from noroshi.service.node_config import ClockConfig, PeerConfig
 from noroshi.service.node_dir import NodeDir, create, load
@@ -169,9 +170,9 @@ def test_the_clock_is_kept(tmp_path: Path) -> None:
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
-    node_dir.write_file(path, b"one", 0o644)
-    node_dir.write_file(path, b"two", 0o600)
+    write_file(path, b"one", 0o644)
+    write_file(path, b"two", 0o600)
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"two", 0o600)
     with pytest.raises(FileNotFoundError):
-        node_dir.write_file(tmp_path / "nowhere" / "a.xml", b"x", 0o600)
+        write_file(tmp_path / "nowhere" / "a.xml", b"x", 0o600)
     assert [one.name for one in tmp_path.iterdir()] == ["a.xml"]

@@ -229,7 +229,7 @@ def last_row(directory: NodeDir) -> int:
     from noroshi.service.record_file import RecordFile
 
     with RecordFile(directory.record_path) as file:
-        return file.parties()["staff"]
+        return file.streams()["staff"]
 
 
 def test_a_node_that_cannot_start_is_told_by_the_supervisor(made: Make, children: Command) -> None:

@@ -18,7 +18,8 @@ from noroshi.service.shell import CoreDefectError, NodeShell, StoppedError
 from tests.service.conftest import shell_of, until
 from tests.service.standin import StandIn, detections, genesis
 
-USA = "partner:USA"
+USA, KOR = "partner:USA", "partner:KOR"
+USA_WARNING = "partner:USA/warning"
 
 
 class GatedStore(MemoryStore):
@@ -51,6 +52,12 @@ def gated() -> tuple[NodeShell, GatedStore]:
     return NodeShell(core, store, RealClock(), recover=replayed), store
 
 
+def stands(shell: NodeShell) -> tuple[int, int, int]:
+    """What the shell says of its durable warnings from and to USA."""
+    received, receipt = shell.received(USA), shell.receipt(USA).position
+    return received.upto[0], receipt.upto[0], shell.outbox_upto(USA_WARNING)
+
+
 async def entered(store: GatedStore) -> None:
     assert await asyncio.to_thread(store.entered.wait, 10.0)
     store.entered.clear()
@@ -65,11 +72,13 @@ def test_nobody_is_told_before_it_is_durable() -> None:
         await entered(store)
         assert not any(answer.done() for answer in answers)
         assert not wake.is_set()
-        assert (shell.received_upto(USA), shell.receipt(USA)[0], shell.outbox_upto(USA)) == (0, 0, 0)
+        assert stands(shell) == (0, 0, 0)
         store.gate.set()
         assert await asyncio.gather(*answers) == [Answer("accepted")] * 2
         assert wake.is_set()
-        assert (shell.received_upto(USA), shell.receipt(USA)[0], shell.outbox_upto(USA)) == (1, 1, 1)
+        assert stands(shell) == (1, 1, 1)
+        assert shell.checkpoint(USA).position == shell.sent(USA)
+        assert shell.sent(USA).upto == (1, 0, 0, 0)
         shell.stop()
         await running
 
@@ -110,8 +119,8 @@ def test_when_the_disk_fails_nothing_more_is_taken_and_reads_go_on() -> None:
         assert "the disk is full" in shell.failed
         with pytest.raises(StoppedError, match="the node has failed"):
             shell.offer(detections(4))
-        assert shell.outbox_upto(USA) == 1
-        assert len(store.outbox(USA, 0, 10)) == 1
+        assert shell.outbox_upto(USA_WARNING) == 1
+        assert len(store.outbox(USA_WARNING, 0, 10)) == 1
 
     asyncio.run(scenario())
 
@@ -199,10 +208,10 @@ def test_a_restarted_shell_goes_on_where_the_record_ends(made: Callable[..., lis
             await shell.give(detections(1))
             await shell.give(Received(party=USA, number=1, raw=b"x"))
         async with shell_of(jpn) as shell:
-            assert (shell.received_upto(USA), shell.outbox_upto(USA)) == (1, 1)
+            assert stands(shell) == (1, 1, 1)
             assert await shell.give(detections(1)) == Answer("duplicate")
             assert await shell.give(detections(2)) == Answer("accepted")
-            assert shell.outbox_upto(USA) == 2
+            assert shell.outbox_upto(USA_WARNING) == 2
 
     asyncio.run(scenario())
 

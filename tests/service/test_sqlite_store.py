@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import random
 import resource
-import shutil
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,44 +14,12 @@ from pathlib import Path
 import pytest
 
 from noroshi.errors import LocalError, OperatorError
-from noroshi.log import Batch, Chain, DamagedRecordError, OutboxRow, Record, verified
+from noroshi.log import Batch, Chain, Cut, DamagedRecordError, OutboxRow, Record, verified
 from noroshi.service.record_file import RecordFile, RecordFileError, find_records, read_records
-from noroshi.service.sqlite_store import SqliteStore, check_library, running_pid
-
-REALM, NODE = "exercise:store", "jpn"
-
-
-def filled_up(store: SqliteStore, chain: Chain) -> None:
-    """Appends until the disk refuses."""
-    for number in range(1, 2000):
-        store.append([batch(chain, number, 2000)])
-
-
-def opened(path: Path, realm: str = REALM, node: str = NODE) -> SqliteStore:
-    return SqliteStore.open(path, realm=realm, node=node)
-
-
-def batch(chain: Chain, number: int, size: int = 200) -> Batch:
-    """One commit: an input, a derived record, a row for the staff and one for a partner."""
-    body = b"%08d" % number + bytes((number + n) % 251 for n in range(size))
-    records = (
-        chain.link(1000 + number, "timer", body),
-        chain.link(1000 + number, "note", b"made of " + body[:8]),
-    )
-    rows = (
-        OutboxRow("staff", number, 2, f"key:{number % 3}", 1000 + number, body[:40]),
-        OutboxRow("partner:USA", number, 0, "", 1000 + number, body),
-    )
-    return Batch(records, rows)
-
-
-def filled(path: Path, count: int = 60) -> list[Record]:
-    """A record with `count` commits, closed."""
-    chain = Chain()
-    with opened(path) as store:
-        for number in range(1, count + 1):
-            store.append([batch(chain, number)])
-        return list(store.records())
+from noroshi.service.record_schema import RecordFullError
+from noroshi.service.sqlite_store import check_library, running_pid
+from noroshi.sharing.streams import EMPTY_HEAD, next_head
+from tests.service.record_batches import TRACKS, Author, filled, filled_up, opened, small_disk
 
 
 def test_what_was_appended_is_there_after_opening_it_again(tmp_path: Path) -> None:
@@ -62,18 +28,24 @@ def test_what_was_appended_is_there_after_opening_it_again(tmp_path: Path) -> No
     with opened(path) as store:
         assert list(verified("record", store.records())) == before
         assert [row.number for row in store.outbox("staff", 57, 10)] == [58, 59, 60]
-        assert store.outbox("partner:USA", 4, 1)[0].data == before[8].body
-        assert store.outbox("partner:KOR", 0, 10) == []
+        assert store.outbox(TRACKS, 4, 1)[0].data == before[8].body
+        assert store.outbox("partner:CHN/track", 0, 10) == []
         assert store.newest("staff") == {"key:0": 60, "key:1": 58, "key:2": 59}
-        assert store.parties() == {"partner:USA": 60, "staff": 60}
+        assert store.streams() == {
+            "partner:KOR/track": 48,
+            "partner:KOR/warning": 12,
+            TRACKS: 60,
+            "staff": 60,
+        }
         assert list(store.records(after=118)) == before[118:]
+        assert (store.base("staff"), store.snapshot()) == ((0, EMPTY_HEAD), None)
 
 
 def test_the_modes_are_as_promised(tmp_path: Path) -> None:
     path = tmp_path / "jpn" / "record.db"
     with opened(path) as store:
         status = store.status()
-        store.append([batch(Chain(), 1)])
+        store.append([Author().batch(1)])
         modes = {one.name: one.stat().st_mode & 0o777 for one in path.parent.iterdir()}
     assert (status.journal_mode, status.synchronous) == ("wal", "full")
     assert status.library == sqlite3.sqlite_version
@@ -83,17 +55,17 @@ def test_the_modes_are_as_promised(tmp_path: Path) -> None:
 
 
 def test_an_old_library_is_refused() -> None:
-    with pytest.raises(OperatorError, match="no write-ahead log"):
-        check_library((3, 6, 23))
-    check_library((3, 7, 0))
+    with pytest.raises(OperatorError, match=r"SQLite 3\.34\.1\): it is older than 3\.35\.0"):
+        check_library((3, 34, 1))
+    check_library((3, 35, 0))
 
 
 def test_all_batches_of_an_append_are_stored_or_none(tmp_path: Path) -> None:
     path = tmp_path / "record.db"
-    chain = Chain()
+    author = Author()
     with opened(path) as store:
-        store.append([batch(chain, 1)])
-        good, twice = batch(chain, 2), batch(chain, 1)
+        store.append([author.batch(1)])
+        good, twice = author.batch(2), Author().batch(1)
         with pytest.raises(LocalError, match="write the record"):
             store.append([good, twice])
         with pytest.raises(LocalError, match="an earlier write has failed"):
@@ -101,7 +73,37 @@ def test_all_batches_of_an_append_are_stored_or_none(tmp_path: Path) -> None:
         assert len(list(store.records())) == 2
     with opened(path) as store:
         assert len(list(store.records())) == 2
-        assert len(store.outbox("partner:USA", 0, 9)) == 1
+        assert len(store.outbox(TRACKS, 0, 9)) == 1
+
+
+def test_a_stream_begun_anew_keeps_what_it_is_told_to(tmp_path: Path) -> None:
+    author = Author()
+    head, kept = author.batch(1).outbox[1].head, []
+    for old in range(2, 1300, 3):
+        head = next_head(head, b"row %d" % old)
+        kept.append((old, head))
+    rows = [OutboxRow(TRACKS, number, 3, "", 5, b"row %d" % number, EMPTY_HEAD) for number in range(1, 1300)]
+    following = OutboxRow(TRACKS, 1 + len(kept) + 1, 3, "", 6, b"after it", next_head(head, b"after it"))
+    with opened(tmp_path / "record.db") as store:
+        store.append([Batch((), (*rows, *Author().batch(1).outbox[:1]))])
+        store.append([Batch((), (following,), cuts=(Cut(TRACKS, 1, tuple(kept)),))])
+        now = store.outbox(TRACKS, 0, 2000)
+        assert [row.number for row in now] == list(range(1, len(kept) + 3))
+        assert [row.data for row in now[1:-1]] == [b"row %d" % old for old, _ in kept]
+        assert [row.head for row in now[1:-1]] == [head for _, head in kept]
+        assert now[-1] == following
+        assert len(store.outbox("staff", 0, 9)) == 1
+
+
+def test_a_cut_of_what_is_not_there_stores_nothing(tmp_path: Path) -> None:
+    author = Author()
+    with opened(tmp_path / "record.db") as store:
+        store.append([author.batch(1), author.batch(2)])
+        with pytest.raises(
+            LocalError, match=r"partner:USA/track after row 1\): of 1 rows that stay there are only 0"
+        ):
+            store.append([Batch((), (), cuts=(Cut(TRACKS, 1, ((7, b"h" * 32),)),))])
+        assert [row.number for row in store.outbox(TRACKS, 0, 9)] == [1, 2]
 
 
 def test_a_second_writer_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
@@ -139,19 +141,6 @@ def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
         RecordFile(tmp_path / "nothing.db")
 
 
-def test_a_newer_schema_is_refused_saying_so(tmp_path: Path) -> None:
-    path = tmp_path / "record.db"
-    filled(path, 1)
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 7")
-    connection.close()
-    for use in (opened, RecordFile):
-        with pytest.raises(
-            RecordFileError, match=r"newer noroshi wrote it \(schema 7.*run that newer version"
-        ):
-            use(path)
-
-
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OperatorError, match="make the record's directory"):
@@ -172,12 +161,15 @@ def test_a_damaged_body_is_named(tmp_path: Path) -> None:
 def test_a_damaged_outbox_row_is_never_sent(tmp_path: Path) -> None:
     path = tmp_path / "record.db"
     with opened(path) as store:
-        store.append([Batch((), (OutboxRow("partner:USA", 1, 0, "", 5, b"what the partner may have"),))])
+        store.append([Batch((), (OutboxRow(TRACKS, 1, 0, "", 5, b"what the partner may have", EMPTY_HEAD),))])
     raw = path.read_bytes()
     at = raw.index(b"what the partner")
     path.write_bytes(raw[:at] + b"W" + raw[at + 1 :])
-    with opened(path) as store, pytest.raises(LocalError, match=r"partner:USA row 1\): the row is damaged"):
-        store.outbox("partner:USA", 0, 10)
+    with (
+        opened(path) as store,
+        pytest.raises(LocalError, match=r"partner:USA/track row 1\): the row is damaged"),
+    ):
+        store.outbox(TRACKS, 0, 10)
 
 
 def test_no_damage_gives_a_wrong_record_or_a_raw_error(tmp_path: Path) -> None:
@@ -225,50 +217,45 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 def test_a_write_that_the_disk_refuses_stores_nothing(tmp_path: Path) -> None:
     path = tmp_path / "record.db"
-    chain = Chain()
+    author = Author()
     with opened(path) as store:
         with no_file_larger_than(1_500_000), pytest.raises(LocalError, match="start again"):
-            filled_up(store, chain)
-        done = len(store.outbox("partner:USA", 0, 5000))
+            filled_up(store, author)
+        done = len(store.outbox(TRACKS, 0, 5000))
         assert 10 < done < 1000
         assert len(list(store.records())) == 2 * done
+        with pytest.raises(LocalError, match="an earlier write has failed"):
+            store.append([])
     with opened(path) as store:
         assert len(list(verified("record", store.records()))) == 2 * done
-        assert len(store.outbox("partner:USA", 0, 5000)) == done
+        assert len(store.outbox(TRACKS, 0, 5000)) == done
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "small"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(place)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("needs the right to mount a small disk")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
-    path = small_disk / "record.db"
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(60_000))
-    chain = Chain()
-    with opened(path) as store:
-        with pytest.raises(LocalError, match="the disk is full; free space"):
-            filled_up(store, chain)
-        done = len(store.outbox("partner:USA", 0, 5000))
-        assert done > 1
-        assert len(list(store.records())) == 2 * done
-    ballast.unlink()
-    with opened(path) as store:
-        assert len(list(verified("record", store.records()))) == 2 * done
-        last = list(store.records())[-1]
-        store.append([batch(Chain(last.sequence, last.hash), done + 1)])
+def test_a_full_disk_is_told_and_survived_without_opening_the_record_again(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "400k") as place:
+        path, ballast = place / "record.db", place / "ballast"
+        ballast.write_bytes(bytes(100_000))
+        author = Author()
+        with opened(path) as store:
+            with pytest.raises(RecordFullError, match="the disk is full; free space") as caught:
+                filled_up(store, author)
+            assert caught.value.retry
+            done = len(store.outbox(TRACKS, 0, 5000))
+            assert done > 1
+            before = list(verified("record", store.records()))
+            assert len(before) == 2 * done
+            ballast.unlink()
+            author.chain = Chain(before[-1].sequence, before[-1].hash)
+            author.heads = {stream: (number, EMPTY_HEAD) for stream, number in store.streams().items()}
+            store.append([author.batch(done + 1)])
+            assert len(list(store.records())) == 2 * done + 2
+        with opened(path) as store:
+            assert len(list(verified("record", store.records()))) == 2 * done + 2
 
 
 def test_readers_see_whole_commits_while_the_writer_works(tmp_path: Path) -> None:
     path = tmp_path / "record.db"
-    chain = Chain()
+    author = Author()
     seen: list[int] = []
     with opened(path) as store:
         stop = threading.Event()
@@ -281,7 +268,7 @@ def test_readers_see_whole_commits_while_the_writer_works(tmp_path: Path) -> Non
         reader = threading.Thread(target=read)
         reader.start()
         for number in range(1, 150):
-            store.append([batch(chain, number)])
+            store.append([author.batch(number)])
         stop.set()
         reader.join()
     assert all(count % 2 == 0 for count in seen)

@@ -137,7 +137,7 @@ def test_an_empty_and_a_too_wide_label_go_nowhere() -> None:
     for own, partner in (("JPN", "USA"), ("USA", "KOR")):
         assert isinstance(policy("trilateral", own).onward(empty, partner), Withheld)
     wide = message("USA", "us-radars-jp", label_for(NATIONS))
-    assert policy("before", "USA").onward(wide, "JPN") == Withheld("no-sharing-edge")
+    assert policy("before", "USA").onward(wide, "JPN") == Withheld("no-sharing-edge", "structure")
 
 
 def test_an_unknown_kind_is_relayed_as_far_as_its_label_says_and_no_further() -> None:
@@ -151,7 +151,7 @@ def test_an_unknown_kind_is_relayed_as_far_as_its_label_says_and_no_further() ->
 def test_answers_follow_their_label_alone_and_the_links_that_it_allows() -> None:
     answer = AcknowledgementBody(of=b"m" * 16, unit="kr-jcs")
     pair = message("KOR", "kr-jcs", label_for(["KOR", "JPN"]), "acknowledgement", answer)
-    assert policy("trilateral", "KOR").onward(pair, "JPN") == Withheld("no-route")
+    assert policy("trilateral", "KOR").onward(pair, "JPN") == Withheld("no-route", "links")
     three = message("KOR", "kr-jcs", label_for(NATIONS), "acknowledgement", answer)
     assert policy("trilateral", "KOR").onward(three, "JPN") == Allowed("USA", "label")
 

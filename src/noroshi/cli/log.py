@@ -1,24 +1,27 @@
 """`noroshi log`: verify, read and export a node's record, live or copied.
 
-noroshi log verify jpn               # exit 1 names the first damaged record
+noroshi log verify jpn               # exit 1 names the first damaged record or row
 noroshi log tail jpn -n 20 --follow
 noroshi log export jpn --party partner:USA --out usa.jsonl
+noroshi log verify usa.jsonl
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 
-from noroshi.cli.output import UNMET, show
+from noroshi.cli.output import UNMET, show, tell
 from noroshi.clock import to_iso
 from noroshi.errors import OperatorError
-from noroshi.log import DamagedRecordError, Record, verified
+from noroshi.log import Record
+from noroshi.service.record_check import check_record
+from noroshi.service.record_export import check_export, is_export, write_export
 from noroshi.service.record_file import RecordFile, find_records
 
 app = typer.Typer(
@@ -30,20 +33,29 @@ app = typer.Typer(
 
 Place = Annotated[
     Path,
-    typer.Argument(metavar="PATH", help="A node's directory, or the file of a record.", show_default=False),
+    typer.Argument(
+        metavar="PATH", help="A node's directory, or the file of a record or an export.", show_default=False
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 POLL_S = 0.5
-EXPORT_ROWS = 200
 
 
 @app.command()
 def verify(path: Place, as_json: AsJson = False) -> None:
-    """Check the chain of a record: names the first damaged record, if there is one, and exits 1."""
-    found = [_verified(file) for file in find_records(path)]
-    intact = all(one["intact"] for one in found)
-    show({"intact": intact, "records": found}, [_sentence(one) for one in found], as_json)
+    """Check a record, or an export of one: names the first thing that is damaged, if any is, and exits 1."""
+    if is_export(path):
+        export_found = check_export(path)
+        intact = not export_found.damaged
+        document = {"intact": intact, "export": to_builtins(export_found)}
+        show(document, [export_found.sentence], as_json)
+    else:
+        found = [check_record(file) for file in find_records(path)]
+        intact = all(one.intact for one in found)
+        for one in found:
+            _notice(one.notice)
+        show({"intact": intact, "records": to_builtins(found)}, [one.sentence for one in found], as_json)
     if not intact:
         raise typer.Exit(UNMET)
 
@@ -59,6 +71,7 @@ def tail(
 ) -> None:
     """Show the last records in plain sentences."""
     with RecordFile(_one(path)) as file:
+        _notice(file.notice)
         last = max(0, file.last_sequence() - count)
         while True:
             for record in file.records(last):
@@ -76,21 +89,19 @@ def export(
     out: Annotated[Path, typer.Option(help="The file to write; it must not be there yet.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write what one party was given, and nothing else, as one JSON document per line."""
+    """Write what one party was given, and nothing else: a file that `verify` checks by itself."""
     source = _one(path)
     with RecordFile(source) as file:
-        known = file.parties()
-        if party not in known:
-            names = ", ".join(known) or "none"
-            raise OperatorError(
-                "export an outbox",
-                subject=party,
-                cause="this record has no outbox for it",
-                hint=f"it has: {names}",
-            )
-        rows = _export(file, party, out)
+        _notice(file.notice)
+        rows = write_export(file, party, out)
     document = {"record": str(source), "party": party, "rows": rows, "file": str(out)}
     show(document, [f"wrote {rows} rows of {party} to {out}"], as_json)
+
+
+def _notice(text: str) -> None:
+    """What a person should know of a record of another version."""
+    if text:
+        tell(text)
 
 
 def _one(path: Path) -> Path:
@@ -101,36 +112,6 @@ def _one(path: Path) -> Path:
             "choose a record", subject=str(path), cause="there are several", hint=f"give one of {names}"
         )
     return found[0]
-
-
-def _verified(path: Path) -> dict[str, Any]:
-    """What the check of one file gave. Raises OperatorError when it is no record at all."""
-    last: Record | None = None
-    damaged: dict[str, Any] | None = None
-    with RecordFile(path) as file:
-        try:
-            for record in verified(str(path), file.records()):
-                last = record
-        except DamagedRecordError as error:
-            damaged = {"sequence": error.sequence, "cause": error.cause}
-        return {
-            "path": str(path),
-            "node": file.node,
-            "realm": file.realm,
-            "intact": damaged is None,
-            "count": last.sequence if last else 0,
-            "head": last.hash.hex() if last else None,
-            "damaged": damaged,
-        }
-
-
-def _sentence(found: dict[str, Any]) -> str:
-    whose = f"{found['path']} ({found['node']}, {found['realm']})"
-    if found["damaged"] is None:
-        return f"{whose}: {found['count']} records, all whole"
-    damaged = found["damaged"]
-    before = f"the {found['count']} before it are whole" if found["count"] else "none before it"
-    return f"{whose}: record {damaged['sequence']} is damaged: {damaged['cause']}; {before}"
 
 
 def _row(record: Record) -> dict[str, Any]:
@@ -148,32 +129,3 @@ def _row(record: Record) -> dict[str, Any]:
 def _line(record: Record) -> str:
     row = _row(record)
     return f"{row['sequence']:>7} {row['time']} {row['says']}"
-
-
-def _export(file: RecordFile, party: str, out: Path) -> int:
-    """Writes the rows; their number. Only what the party itself may see: numbers and data."""
-    count, after = 0, 0
-    try:
-        with out.open("x", encoding="utf-8") as target:
-            head = {"format": "noroshi-outbox/1", "realm": file.realm, "node": file.node, "party": party}
-            target.write(json.dumps(head) + "\n")
-            while rows := file.outbox(party, after, EXPORT_ROWS):
-                for row in rows:
-                    data = base64.b64encode(row.data).decode("ascii")
-                    target.write(json.dumps({"number": row.number, "data": data}) + "\n")
-                count, after = count + len(rows), rows[-1].number
-    except FileExistsError:
-        raise OperatorError(
-            "export an outbox",
-            subject=str(out),
-            cause="the file is there already",
-            hint="choose another name",
-        ) from None
-    except OSError as error:
-        raise OperatorError(
-            "export an outbox",
-            subject=str(out),
-            cause=error.strerror or "",
-            hint="choose a file that may be written",
-        ) from None
-    return count

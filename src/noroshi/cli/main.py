@@ -28,6 +28,7 @@ COMMANDS = {
     "structure": "Check, show, compare and draw command structures.",
     "node": "Make, run and check one partner's node.",
     "log": "Verify, read and export a node's record.",
+    "release": "Check release policies; explain who got what, and why.",
     "review": "Make a review of the records of an exercise.",
     "bench": "Measure, against the named peers.",
 }

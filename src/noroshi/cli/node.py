@@ -4,6 +4,8 @@ noroshi node init jpn --partner JPN --node jpn --realm exercise:harbour --genesi
 noroshi node run jpn
 noroshi node status jpn --json
 noroshi node check jpn
+
+Roots, pins and keys: `noroshi.cli.node_trust`.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from noroshi.cli import node_trust
 from noroshi.cli.output import UNMET, show, tell
 from noroshi.clock import to_iso
-from noroshi.errors import InputError
+from noroshi.errors import NoroshiError, OperatorError
 
 app = typer.Typer(
     help="Make, run and check one partner's node.",
@@ -24,6 +27,12 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.add_typer(node_trust.root, name="root")
+app.command("pin")(node_trust.pin)
+app.command("trust")(node_trust.trust)
+app.command("policy")(node_trust.policy)
+app.command("rotate")(node_trust.rotate)
+app.command("post")(node_trust.post)
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -68,19 +77,33 @@ def init(
         f"link fingerprint: {made.link_fingerprint}",
         f"page:             {made.page_address} (its token is in {made.path}/keys/page.token)",
     ]
+    document["request"] = str(made.request_path)
     if raw is None:
-        lines.append("it has no genesis yet: give it with `noroshi node genesis` before it is run")
+        lines += [
+            "it has no genesis yet: give it with `noroshi node genesis` before it is run",
+            f"next: 1. have {made.request_path} certified: `noroshi node root certify ROOT {made.request_path.name}`",
+            f"      2. pin roots, your own first: `noroshi node pin {directory} {partner} --root {partner}.trust ...`",
+            f"      3. pin the links of the partners: `noroshi node pin {directory} PARTNER --certificate ...`",
+            f"      4. make the genesis: `noroshi node genesis {directory} --scenario NAME`",
+            f"      5. `noroshi node check {directory}`, and run it",
+        ]
     show(document, lines, as_json)
 
 
 @app.command()
 def genesis(
     directory: Directory,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The genesis made for this node.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="The genesis made for this node.", show_default=False),
+    ] = None,
+    scenario: Annotated[
+        str, typer.Option(help="Make it: from this scenario, and the pins in the directory.")
+    ] = "",
+    structure: Annotated[str | None, typer.Option(help="With --scenario: under this structure.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Give a node what it starts from: structure, trusted roots, sensors, posts, rules."""
-    from noroshi.errors import OperatorError
     from noroshi.service import node_dir
 
     place = node_dir.load(directory)
@@ -89,38 +112,27 @@ def genesis(
             "change the genesis", subject=str(directory), cause="the node has a record, which begins with another",
             hint="make a new node; a record keeps its genesis for ever",
         )  # fmt: skip
+    if (file is None) == (not scenario):
+        raise OperatorError(
+            "give the genesis", subject=str(directory), cause="give either a file or --scenario"
+        )
     config = place.config
-    place.write_genesis(_genesis(file, config.realm, config.partner, config.node))
-    show({"directory": str(directory), "genesis": True}, [f"{directory} has its genesis"], as_json)
+    document: dict[str, Any] = {"directory": str(directory), "genesis": True}
+    lines = [f"{directory} has its genesis"]
+    if file is not None:
+        made = _genesis(file, config.realm, config.partner, config.node)
+    else:
+        from noroshi.service.exercise_files import stage
+        from noroshi.service.founding import found_here, unpinned
 
-
-@app.command()
-def pin(
-    directory: Directory,
-    partner: Annotated[
-        str, typer.Argument(metavar="PARTNER", help="Three capital letters, for example USA.")
-    ],
-    certificate: Annotated[Path, typer.Option(help="The partner's keys/link.cert.pem.")],
-    fingerprint: Annotated[str, typer.Option(help="Its fingerprint, as the partner read it out.")],
-    host: Annotated[str, typer.Option(help="Where its node listens for partners.")],
-    port: Annotated[int, typer.Option(help="Port there.")] = 8711,
-    as_json: AsJson = False,
-) -> None:
-    """Believe a partner's link certificate, after two persons have compared its fingerprint."""
-    from noroshi.service import node_dir
-    from noroshi.service.node_config import PeerConfig
-
-    place = node_dir.load(directory)
-    try:
-        pem = certificate.read_bytes()
-    except OSError as error:
-        raise InputError(str(certificate), None, "", error.strerror or "it cannot be read") from None
-    peer = PeerConfig(
-        partner=partner, host=host, port=port, tls_fingerprint=fingerprint.lower().replace(":", "")
-    )
-    place.with_peer(peer, pem)
-    node_dir.load(directory)
-    show({"directory": str(directory), "pinned": partner}, [f"{directory} has a link to {partner}"], as_json)
+        made = found_here(place, stage(scenario, structure), config.clock.clock().now_ns())
+        document["unpinned"] = unpinned(made)
+        lines[0] += f": {made.title}; {len(made.certificates)} keys of {', '.join(sorted(made.roots))}"
+        lines += [
+            f"no root of {one} is pinned: nothing that it says will be believed" for one in unpinned(made)
+        ]
+    place.write_genesis(made)
+    show(document, lines, as_json)
 
 
 @app.command()
@@ -150,6 +162,7 @@ def status(directory: Directory, as_json: AsJson = False) -> None:
         "link": f"{config.link.host}:{config.link.port}",
         "link_fingerprint": place.link_fingerprint,
         "peers": [msgspec.to_builtins(peer) for peer in config.peers],
+        "trust": _trust(place),
         "record": _record(place.record_path),
     }
     show(document, _status_lines(document), as_json)
@@ -180,6 +193,53 @@ def _genesis(file: Path, realm: str, partner: str, node: str) -> Any:
     return read_genesis(file, realm=realm, partner=partner, node=node)
 
 
+def _trust(place: Any) -> dict[str, Any]:
+    """What the directory tells of trust: the node's key, the roots with those who pinned them, what is near its end."""
+    from noroshi.messages.keys import fingerprint
+    from noroshi.service.node_check import near_ends, own_certificate
+    from noroshi.service.trust_files import TrustFiles
+
+    files, now_ns = TrustFiles(place), place.config.clock.clock().now_ns()
+    try:
+        trust = files.store()
+    except NoroshiError as error:
+        return {"error": str(error)}
+    own = own_certificate(place, trust, now_ns)
+    roots = {}
+    for partner in trust.partners():
+        root, pins = trust.root(partner), trust.pins(partner, "root")
+        roots[partner] = {
+            "fingerprint": fingerprint(trust.realm, partner, root) if root else None,
+            "pinned_by": list(pins[-1].persons) if pins else [],
+        }
+    return {
+        "key": {"counts": False, "reason": own}
+        if isinstance(own, str)
+        else {"counts": True, "until": to_iso(own.not_after_ns)},
+        "roots": roots,
+        "near": near_ends(trust, now_ns),
+        "waiting": len(files.waiting()),
+    }
+
+
+def _trust_lines(told: dict[str, Any]) -> list[str]:
+    if "error" in told:
+        return [told["error"]]
+    key = told["key"]
+    lines = [
+        f"its key counts until {key['until']}"
+        if key["counts"]
+        else f"its key does not count: {key['reason']}"
+    ]
+    for partner, root in told["roots"].items():
+        by = f", pinned by {' and '.join(root['pinned_by'])}" if root["pinned_by"] else ""
+        lines.append(f"root of {partner}: {root['fingerprint'] or 'contested'}{by}")
+    lines += told["near"]
+    if told["waiting"]:
+        lines.append(f"{told['waiting']} files of trust wait for the node to run")
+    return lines
+
+
 def _record(path: Path) -> dict[str, Any] | None:
     from noroshi.service.record_file import RecordFile
     from noroshi.service.sqlite_store import running_pid
@@ -193,7 +253,7 @@ def _record(path: Path) -> dict[str, Any] | None:
             "records": last.sequence if last else 0,
             "last": to_iso(last.now_ns) if last else None,
             "head": last.hash.hex() if last else None,
-            "outboxes": file.parties(),
+            "outboxes": file.streams(),
         }
 
 
@@ -204,6 +264,7 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
         f"link fingerprint {document['link_fingerprint']}",
         "partners: " + (", ".join(peer["partner"] for peer in document["peers"]) or "none"),
     ]
+    lines += _trust_lines(document["trust"])
     record = document["record"]
     if record is None:
         return [*lines, "it has not run yet"]

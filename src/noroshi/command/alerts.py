@@ -18,7 +18,8 @@ from typing import Literal
 
 import msgspec
 
-from noroshi.messages import Message, Refused, TrustStore, Unverified, verify
+from noroshi.clock import seconds
+from noroshi.messages import KINDS, Message, Refused, TrustStore, Unverified, verify
 from noroshi.messages.bodies import AlertBody, AreaRow, DecisionBody
 from noroshi.messages.canonical import encode
 
@@ -42,6 +43,9 @@ DRAFT_TABLE: Mapping[tuple[DraftState, DraftStep], DraftState] = MappingProxyTyp
     }
 )
 """The life of a draft; a step that is not here is refused."""
+
+CLOSED_KEPT_NS = seconds(KINDS["decision"].expiry_s)
+"""A draft that is closed, and an alert that has run out, are kept for so long: a late signature is told why."""
 
 PERSONS = {"Alert": 2, "Update": 2, "Cancel": 1}
 """How many different posts must sign: two to tell the public something new, one to take it back."""
@@ -151,6 +155,44 @@ class AlertDesk:
         if draft is None or not _open(draft) or now_ns < draft.deadline_ns:
             return False
         return draft.move("expire")
+
+    def prune(self, now_ns: int) -> None:
+        """Lets go of drafts that have been closed, and of alerts that have run out, for long."""
+        self._drafts = {
+            digest: one
+            for digest, one in self._drafts.items()
+            if _open(one) or one.deadline_ns + CLOSED_KEPT_NS >= now_ns
+        }
+        self._standing = {
+            event: bodies
+            for event, bodies in self._standing.items()
+            if bodies[-1].expires_ns + CLOSED_KEPT_NS >= now_ns
+        }
+
+    @property
+    def events(self) -> frozenset[int]:
+        """Numbers of the events for which there is a draft or an alert."""
+        return frozenset(one.event for one in self._drafts.values()).union(self._standing)
+
+    def saved(self) -> SavedDesk:
+        """All of it, in the order in which it came."""
+        return SavedDesk(self.unit, list(self._drafts.values()), list(self._standing.items()))
+
+    @classmethod
+    def loaded(cls, saved: SavedDesk) -> AlertDesk:
+        """The desk that `saved` gave."""
+        desk = cls(saved.unit)
+        desk._drafts = {one.digest: one for one in saved.drafts}
+        desk._standing = dict(saved.standing)
+        return desk
+
+
+class SavedDesk(msgspec.Struct, frozen=True, array_like=True):
+    """A desk as a snapshot holds it."""
+
+    unit: str
+    drafts: list[Draft]
+    standing: list[tuple[int, list[AlertBody]]]
 
 
 def approval_defect(body: AlertBody, trust: TrustStore, now_ns: int, *, origin: str) -> str:

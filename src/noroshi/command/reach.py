@@ -8,7 +8,7 @@ reach.missing(message_id)                                                # ('jp-
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 
@@ -53,3 +53,18 @@ class Reach:
     def missing(self, message: bytes) -> tuple[str, ...]:
         """Units that have not acknowledged."""
         return tuple(row.unit for row in self.rows(message) if row.acknowledged_ns is None)
+
+    def prune(self, known: Container[bytes]) -> None:
+        """Lets go of the messages that are no longer known."""
+        self._rows = {message: rows for message, rows in self._rows.items() if message in known}
+
+    def saved(self) -> list[tuple[bytes, list[Recipient]]]:
+        """All of it, in the order in which it came."""
+        return [(message, list(rows.values())) for message, rows in self._rows.items()]
+
+    @classmethod
+    def loaded(cls, saved: Iterable[tuple[bytes, list[Recipient]]]) -> Reach:
+        """The reach that `saved` gave."""
+        reach = cls()
+        reach._rows = {message: {row.unit: row for row in rows} for message, rows in saved}
+        return reach

@@ -17,8 +17,9 @@ from noroshi.exercise.coalition import Member
 from noroshi.geo.places import PlaceTable
 from noroshi.log import OutboxRow, Record
 from noroshi.node.core import Node
-from noroshi.node.inputs import ReceiptGiven, Received, decode_input
-from noroshi.sharing import CAP_GATEWAY, partner_party
+from noroshi.node.inputs import ReceiptGiven, Received, Restart, decode_input
+from noroshi.sharing import CAP_GATEWAY, partner_party, stream_of
+from noroshi.sharing.streams import LANES
 
 
 class Reading(Protocol):
@@ -75,33 +76,50 @@ def _delivered(
     name: str, member: Member, store: Reading, other: str, receiver: Member, there: Reading
 ) -> list[str]:
     """What `name` sent to `other`: the rows that arrived are its rows, in order, once; what was receipted arrived."""
-    sent = {row.number: row.data for row in _outbox(store, partner_party(receiver.trigraph))}
+    return [
+        f"{name} to {other}, {lane.name.lower()}: {problem}"
+        for lane in LANES
+        for problem in _delivered_lane(lane, member, store, receiver, there)
+    ]
+
+
+def _delivered_lane(
+    lane: int, member: Member, store: Reading, receiver: Member, there: Reading
+) -> Iterator[str]:
+    party = partner_party(receiver.trigraph)
+    sent = {row.number: row.data for row in _outbox(store, stream_of(party, lane))}
+    here = partner_party(member.trigraph)
     arrived: dict[int, bytes] = {}
-    problems = []
-    for given in _inputs(there, "received"):
-        if isinstance(given, Received) and given.party == partner_party(member.trigraph):
-            if given.number in arrived and arrived[given.number] != given.raw:
-                problems.append(f"{name} to {other}: row {given.number} arrived twice, with other words")
-            arrived.setdefault(given.number, given.raw)
+    epoch = 0
+    for given in _inputs(there, "received", "restart"):
+        if isinstance(given, Restart) and given.party == here:
+            epoch = given.position.epoch
+            arrived = {number: raw for number, raw in arrived.items() if number <= given.position.upto[lane]}
+        is_row = (
+            isinstance(given, Received) and (given.party, given.lane) == (here, lane) and given.number > 0
+        )
+        if (
+            isinstance(given, Received)
+            and is_row
+            and arrived.setdefault(given.number, given.raw) != given.raw
+        ):
+            yield f"row {given.number} arrived twice, with other words"
     receipts = [
-        given.upto
+        given.position.upto[lane]
         for given in _inputs(store, "receipt")
-        if isinstance(given, ReceiptGiven) and given.party == partner_party(receiver.trigraph)
+        if isinstance(given, ReceiptGiven) and given.party == party and given.position.epoch == epoch
     ]
     if sorted(arrived) != list(range(1, len(arrived) + 1)):
-        problems.append(f"{name} to {other}: rows are missing in between")
+        yield "rows are missing in between"
     if any(sent.get(number) != raw for number, raw in arrived.items()):
-        problems.append(f"{name} to {other}: a row arrived that was not sent so")
+        yield "a row arrived that was not sent so"
     if max(receipts, default=0) > len(arrived):
-        problems.append(
-            f"{name} to {other}: {max(receipts)} rows were receipted and {len(arrived)} are on the record"
-        )
-    return problems
+        yield f"{max(receipts)} rows were receipted and {len(arrived)} are on the record"
 
 
-def _inputs(store: Reading, type_: str) -> Iterator[object]:
+def _inputs(store: Reading, *types: str) -> Iterator[object]:
     for record in store.records():
-        if record.type == type_ and record.body is not None:
+        if record.type in types and record.body is not None:
             try:
                 yield decode_input(record.body)
             except msgspec.MsgspecError:

@@ -165,6 +165,11 @@ def inject_message(member: Member, inject: str, unit: str, text: str, now_ns: in
     return seal(envelope, body, own, member.control.scheme, member.control.secret).raw
 
 
+def pseudonym(ids: bytes, sensor: str) -> str:
+    """What partners call a sensor of the node with this secret of ids."""
+    return f"radar-{derive(ids, 'sensor', sensor)[:3].hex()}"
+
+
 class _Keys:
     """Secrets of a realm by their purpose, and the certificates that the partners' roots sign for them."""
 
@@ -221,7 +226,7 @@ def _sensor_row(sensor: Sensor, ids: bytes) -> SensorRow:
         id=sensor.id,
         unit=sensor.unit,
         sensing="radar",
-        pseudonym=f"radar-{derive(ids, 'sensor', sensor.id)[:3].hex()}",
+        pseudonym=pseudonym(ids, sensor.id),
         site_m=(float(site[0]), float(site[1]), float(site[2])),
         sigma=(sensor.sigma_range_m, sensor.sigma_azimuth_mrad / 1e3, sensor.sigma_elevation_mrad / 1e3),
     )

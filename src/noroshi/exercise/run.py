@@ -29,9 +29,9 @@ from noroshi.geo.places import PlaceTable
 from noroshi.log import Batch, OutboxRow, Store
 from noroshi.messages.canonical import encode
 from noroshi.node.core import Node
-from noroshi.node.inputs import Input, LinkChanged, ReceiptGiven, Received
-from noroshi.sharing import CAP_GATEWAY, STAFF, partner_party
-from noroshi.sharing.link import Row
+from noroshi.node.inputs import Input, LinkChanged, Received, said_input
+from noroshi.sharing import CAP_GATEWAY, STAFF, Position, Statement, partner_party, party_of, stream_of
+from noroshi.sharing.link import Attested, Receipted, Restarted, Row
 
 Progress = Callable[[int, str, str], None]
 """Told the time (ns), the node, and one sentence of its timeline, as it happens."""
@@ -140,23 +140,37 @@ class Shell:
 
     # What a wire needs
 
-    def received_upto(self, partner: str) -> int:
-        return self._node.received_upto(partner_party(partner)) if self._node else 0
+    def received(self, partner: str) -> Position:
+        return self._running.received(partner_party(partner))
 
-    def rows(self, partner: str, after: int, limit: int) -> list[OutboxRow]:
-        return self.store.outbox(partner_party(partner), after, limit)
+    def sent(self, partner: str) -> Position:
+        return self._running.sent(partner_party(partner))
+
+    def durable_there(self, partner: str) -> Position:
+        return self._running.durable_there(partner_party(partner))
+
+    def rows(self, partner: str, lane: int, after: int, limit: int) -> list[OutboxRow]:
+        return self.store.outbox(stream_of(partner_party(partner), lane), after, limit)
 
     def take_rows(self, now_ns: int, partner: str, rows: Sequence[Row]) -> None:
+        party = partner_party(partner)
         self.take(
-            now_ns, [Received(party=partner_party(partner), number=row.number, raw=row.data) for row in rows]
+            now_ns, [Received(party=party, number=row.number, raw=row.data, lane=row.lane) for row in rows]
         )
 
-    def receipt(self, partner: str) -> tuple[int, bytes]:
-        assert self._node is not None  # a wire is reset when its node dies
-        return self._node.receipt(partner_party(partner))
+    def receipt(self, partner: str) -> Statement:
+        return self._running.receipt(partner_party(partner))
 
-    def take_receipt(self, now_ns: int, partner: str, upto: int, signature: bytes) -> None:
-        self.take(now_ns, [ReceiptGiven(party=partner_party(partner), upto=upto, signature=signature)])
+    def checkpoint(self, partner: str) -> Statement:
+        return self._running.checkpoint(partner_party(partner))
+
+    def take_statement(self, now_ns: int, partner: str, said: Receipted | Attested | Restarted) -> None:
+        self.take(now_ns, [said_input(partner_party(partner), said)])
+
+    @property
+    def _running(self) -> Node:
+        assert self._node is not None  # a wire is reset when its node dies
+        return self._node
 
     def take_link(self, now_ns: int, partner: str, state: State, offset_s: float, error_s: float) -> None:
         changed = LinkChanged(party=partner_party(partner), state=state, offset_s=offset_s, error_s=error_s)
@@ -168,10 +182,10 @@ class Shell:
         parties: set[str] = set()
         for batch in batches:
             for row in batch.outbox:
-                if row.party == STAFF:
+                if row.stream == STAFF:
                     self._show(now_ns, row.data)
                 else:
-                    parties.add(row.party)
+                    parties.add(party_of(row.stream))
         for partner, wire in sorted(self.wires.items()):
             if partner_party(partner) in parties:
                 wire.wake(self.own, now_ns)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 from noroshi.clock import ceil_to, seconds
@@ -25,21 +26,21 @@ from noroshi.sharing.link import (
     PING_EVERY_S,
     SILENT_AFTER_S,
     TICK_NS,
+    Attested,
     Heard,
     LinkSession,
     PeerReady,
-    Receipt,
+    Receipted,
+    Restarted,
     Row,
 )
+from noroshi.sharing.streams import START, Position, Statement
 
 RESEND_S = 0.2
 """How long a lost sending waits before it is repeated; doubled at each further loss, as TCP does."""
 
 MAX_LOSSES = 8
 """Losses in a row after which the sending is let through, so that a bad line delays and never stops."""
-
-ROWS_AT_ONCE = 500
-"""Rows sent on one tick; more go out on the next."""
 
 State = Literal["up", "silent", "down"]
 
@@ -62,11 +63,19 @@ class Port(Protocol):
         """Whether the node runs."""
         ...
 
-    def received_upto(self, partner: str) -> int:
-        """The last row from there that is durable here."""
+    def received(self, partner: str) -> Position:
+        """How much of what came from there is durable here."""
         ...
 
-    def rows(self, partner: str, after: int, limit: int) -> list[OutboxRow]:
+    def sent(self, partner: str) -> Position:
+        """Where the streams for the other side end."""
+        ...
+
+    def durable_there(self, partner: str) -> Position:
+        """How much the other side has receipted."""
+        ...
+
+    def rows(self, partner: str, lane: int, after: int, limit: int) -> list[OutboxRow]:
         """Durable rows for the other side."""
         ...
 
@@ -74,12 +83,16 @@ class Port(Protocol):
         """Makes rows durable. Returns when they are."""
         ...
 
-    def receipt(self, partner: str) -> tuple[int, bytes]:
+    def receipt(self, partner: str) -> Statement:
         """The signed receipt for all rows that are durable here."""
         ...
 
-    def take_receipt(self, now_ns: int, partner: str, upto: int, signature: bytes) -> None:
-        """Takes the other side's receipt."""
+    def checkpoint(self, partner: str) -> Statement:
+        """The signed word on where the streams for the other side end."""
+        ...
+
+    def take_statement(self, now_ns: int, partner: str, said: Receipted | Attested | Restarted) -> None:
+        """Takes the other side's receipt, checkpoint, or word that it begins anew."""
         ...
 
     def take_link(self, now_ns: int, partner: str, state: State, offset_s: float, error_s: float) -> None:
@@ -93,7 +106,7 @@ class End:
 
     port: Port
     session: LinkSession
-    sent: int = 0
+    attested: Position = START
     ready: bool = False
     due: bool = False
     receipt_due: bool = False
@@ -130,12 +143,12 @@ class Wire:
         for side, end in enumerate(self._ends):
             other = self._ends[1 - side].port
             end.session = self._session(end.port, other)
-            end.sent, end.ready, end.due, end.receipt_due = 0, False, False, False
+            end.ready, end.due, end.receipt_due, end.attested = False, False, False, START
             end.heard_ns = end.arrives_ns = now_ns
         for side, end in enumerate(self._ends):
             other = self._ends[1 - side].port
-            after = end.port.received_upto(other.own)
-            self._send(now_ns, side, end.session.hello(resume_after=after, now_ns=now_ns))
+            held = end.port.received(other.own)
+            self._send(now_ns, side, end.session.hello(held=held, now_ns=now_ns))
             self._kernel.at(now_ns + seconds(PING_EVERY_S), self._beat, (side, self._generation))
 
     def cut(self, now_ns: int, _: object = None) -> None:
@@ -175,16 +188,16 @@ class Wire:
             return
         end.due = False
         other = self._ends[1 - side].port.own
-        rows = end.port.rows(other, end.sent, ROWS_AT_ONCE)
-        data = end.session.rows(rows)
-        if rows:
-            end.sent = rows[-1].number
+        data = b""
         if end.receipt_due:
             end.receipt_due = False
-            data += end.session.receipt(*end.port.receipt(other))
+            data += end.session.receipt(end.port.receipt(other))
+        if end.session.epoch != end.port.sent(other).epoch:
+            data += end.session.restart(end.port.durable_there(other))
+        data += end.session.serve(partial(end.port.rows, other))
         if data:
             self._send(now_ns, side, data)
-        if len(rows) == ROWS_AT_ONCE:
+        if end.session.can_serve(end.port.sent(other)):
             self.wake(end.port.own, now_ns + 1)
 
     def _beat(self, now_ns: int, which: tuple[int, int]) -> None:
@@ -196,8 +209,18 @@ class Wire:
         if silent_ns <= now_ns + seconds(PING_EVERY_S):
             self._kernel.at(max(now_ns, silent_ns), self._doubt, which)
         if end.ready:
-            self._send(now_ns, side, end.session.ping(now_ns))
+            self._send(now_ns, side, end.session.ping(now_ns) + self._checkpoint(side))
         self._kernel.at(now_ns + seconds(PING_EVERY_S), self._beat, which)
+
+    def _checkpoint(self, side: int) -> bytes:
+        """The sender's signed word on its streams, when they have moved since the last one and all of it was sent."""
+        end, other = self._ends[side], self._ends[1 - side].port.own
+        sent = end.port.sent(other)
+        all_sent = (end.session.epoch, end.session.sent) == (sent.epoch, sent.upto)
+        if sent == end.attested or not all_sent:
+            return b""
+        end.attested = sent
+        return end.session.checkpoint(end.port.checkpoint(other))
 
     def _doubt(self, now_ns: int, which: tuple[int, int]) -> None:
         side, generation = which
@@ -240,11 +263,16 @@ class Wire:
                 continue
             self._take_rows(now_ns, side, rows)
             if isinstance(event, PeerReady):
-                end.sent, end.ready = event.resume_after, True
-                self._send(now_ns, side, end.session.ping(now_ns))
+                end.ready = True
+                end.receipt_due = end.port.received(other.own) != START
+                greeting = end.session.greet(
+                    event.held, end.port.sent(other.own), end.port.durable_there(other.own)
+                )
+                self._send(now_ns, side, greeting + end.session.ping(now_ns))
                 self.wake(end.port.own, now_ns)
-            elif isinstance(event, Receipt):
-                end.port.take_receipt(now_ns, other.own, event.upto, event.signature)
+            elif isinstance(event, Receipted | Attested | Restarted):
+                end.port.take_statement(now_ns, other.own, event)
+                self.wake(end.port.own, now_ns)
             elif isinstance(event, Heard):
                 self._send(now_ns, side, event.answer)
             elif end.state != "up":

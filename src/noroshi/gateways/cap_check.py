@@ -118,16 +118,15 @@ def _form(element: Element, name: str) -> None:
     rest = [child.tag.removeprefix(f"{{{NAMESPACE}}}") for child in element]
     if rest and (element.text or "").strip():
         raise ValueError(f"{name} has a text of its own")
+    place = 0
     for wanted in _ORDER.get(name, ()):
-        plain = wanted.rstrip("?*")
-        count = 0
-        while rest and rest[0] == plain and (count == 0 or wanted.endswith("*")):
-            rest.pop(0)
-            count += 1
-        if not count and plain == wanted:
+        plain, begin = wanted.rstrip("?*"), place
+        while place < len(rest) and rest[place] == plain and (place == begin or wanted.endswith("*")):
+            place += 1
+        if place == begin and plain == wanted:
             raise ValueError(f"{name} has no {plain} in its place")
-    if rest:
-        raise ValueError(f"{rest[0]} does not belong here in {name}")
+    if place < len(rest):
+        raise ValueError(f"{rest[place]} does not belong here in {name}")
     for child in element:
         if (child.tail or "").strip():
             raise ValueError(f"{name} has a text between its elements")

@@ -15,12 +15,27 @@ import hashlib
 
 import msgspec
 
+from noroshi.clock import NEVER
 from noroshi.messages.canonical import encode
 
 ORIGIN_HASH = bytes(32)
 """The `previous` of the first record."""
 
-INPUTS = frozenset({"genesis", "detections", "received", "receipt", "timer", "link", "control"})
+INPUTS = frozenset(
+    {
+        "genesis",
+        "detections",
+        "received",
+        "receipt",
+        "checkpoint",
+        "restart",
+        "timer",
+        "link",
+        "clock",
+        "control",
+        "retention",
+    }
+)
 """Types of records that the core is given; everything else on the log follows from them."""
 
 DERIVED = frozenset({"message", "release", "refusal", "note"})
@@ -32,6 +47,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     sequence: dense from 1; now_ns: the node's time when it was accepted; type: one of INPUTS or DERIVED. A log in memory
     holds many, so Python's collector of cycles is told to pass them by: they hold numbers, texts and bytes only.
+    keep_ns: until when retention keeps the body; outside the chain, since it follows from the body.
     """
 
     sequence: int
@@ -41,6 +57,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     body_hash: bytes
     body: bytes | None
     hash: bytes
+    keep_ns: int = NEVER
 
     @property
     def is_input(self) -> bool:
@@ -60,13 +77,13 @@ class Chain:
         self.sequence = sequence
         self.head = head
 
-    def link(self, now_ns: int, type_: str, body: bytes) -> Record:
-        """The next record, with this body."""
+    def link(self, now_ns: int, type_: str, body: bytes, keep_ns: int = NEVER) -> Record:
+        """The next record, with this body, which retention keeps until `keep_ns`."""
         sequence, previous = self.sequence + 1, self.head
         body_hash = hashlib.sha256(body).digest()
         self.head = header_hash(sequence, previous, now_ns, type_, body_hash)
         self.sequence = sequence
-        return Record(sequence, previous, now_ns, type_, body_hash, body, self.head)
+        return Record(sequence, previous, now_ns, type_, body_hash, body, self.head, keep_ns)
 
 
 def check(previous: Record | None, record: Record) -> str:

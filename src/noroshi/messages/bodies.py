@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from noroshi.messages.labels import Label
+
 Ring = list[list[float]]
 """A closed ring of [latitude_rad, longitude_rad] corners; the last corner repeats the first."""
 
@@ -38,6 +40,34 @@ class TrackBody(Body, frozen=True, kw_only=True):
     value: list[list[float]]
     sigma: list[list[float]]
     clock_sigma_s: list[float]
+
+
+class CellRow(Body, frozen=True, kw_only=True):
+    """One cell of the fixed grid of `messages.cells`."""
+
+    row: int
+    column: int
+
+
+class ReducedTrackBody(Body, frozen=True, kw_only=True):
+    """What an object is for those who may not have its track: two cells, a time window, and how it was sensed.
+
+    track: the object's alias in this class of precision, which joins with no alias of a full edition; sequence: dense
+    per object and audience, from 1. rows: of the grid, for both cells. from_ns to to_ns: the window of the fall, both on
+    whole steps of a fixed length, both 0 without a fall; issued_ns: the step of time in which it was said. It carries no
+    measurement, no place of a sensor and no error: it is shown, and never fused beside the full form.
+    """
+
+    track: bytes
+    sequence: int
+    source: str
+    sensings: list[Literal["radar", "infrared"]]
+    rows: int
+    issued_ns: int
+    from_ns: int = 0
+    to_ns: int = 0
+    launch: CellRow | None = None
+    fall: CellRow | None = None
 
 
 class EventBody(Body, frozen=True, kw_only=True):
@@ -170,6 +200,35 @@ class DecisionBody(Body, frozen=True, kw_only=True):
     body: str = ""
     subject: bytes = b""
     deadline_ns: int = 0
+
+
+class RecallBody(Body, frozen=True, kw_only=True):
+    """A message is taken back, or its label has been raised. What has left cannot be called back: this asks for it.
+
+    step `ask`: an own post asks its node, and goes no further; `recalled`: the originator's node to those who had the
+    message and may have it no longer; `replaced`: to those who may, with the id of the edition that takes its place in
+    `by`; `done`: a node says that it has put the message away, or (`unknown` set) that it never had it. of: the
+    message's id. original and label: with `ask` where a label is raised, the whole message and its new label. A reason
+    is never given.
+    """
+
+    of: bytes
+    step: Literal["ask", "recalled", "replaced", "done"]
+    by: bytes = b""
+    unknown: bool = False
+    original: bytes = b""
+    label: Label | None = None
+
+
+class ReleaseBody(Body, frozen=True, kw_only=True):
+    """A post that may do so releases one message of its own side to one partner, who would not get it otherwise.
+
+    of: the message's id; original: the whole message, as the record has it. Goes no further than the post's own node.
+    """
+
+    of: bytes
+    original: bytes
+    partner: str
 
 
 class InjectBody(Body, frozen=True, kw_only=True):

@@ -155,7 +155,7 @@ def verify(received: Unverified, trust: TrustStore, now_ns: int) -> Message | Re
         return Refused("unknown-version", str(envelope.v))
     if envelope.realm != trust.realm:
         return Refused("foreign-realm", envelope.realm)
-    holder = trust.holder(signed.key, now_ns)
+    holder = trust.holder(signed.key, now_ns, envelope.origin)
     if isinstance(holder, str):
         return Refused(holder)
     data = signing_bytes(envelope.realm, signed.payload)

@@ -19,9 +19,14 @@ from noroshi.messages.bodies import (
     DecisionBody,
     EventBody,
     FallRow,
+    RecallBody,
+    ReducedTrackBody,
+    ReleaseBody,
     Ring,
     WarningBody,
 )
+from noroshi.messages.cells import COARSEST_ROWS, FINEST_ROWS, is_cell
+from noroshi.messages.labels import is_partner
 from noroshi.messages.signing import ID_BYTES
 
 LAST_NS = 2**62
@@ -47,10 +52,16 @@ def defect(body: Body) -> str:
         case EventBody():
             known = len(body.other) in (0, ID_BYTES)
             return _times((body.first_observed_ns,)) if known else "an alias of another size"
+        case ReducedTrackBody():
+            return _reduced(body)
         case DecisionBody():
             return _times((body.deadline_ns,))
         case AcknowledgementBody():
             return "" if len(body.of) == ID_BYTES else "an id of another size"
+        case ReleaseBody():
+            return "" if len(body.of) == ID_BYTES and is_partner(body.partner) else "an id of another size"
+        case RecallBody():
+            return _recall(body)
     return ""
 
 
@@ -62,6 +73,29 @@ def _areas(areas: Iterable[AreaRow]) -> str:
         if reason:
             return reason
     return ""
+
+
+def _recall(body: RecallBody) -> str:
+    if len(body.of) != ID_BYTES or len(body.by) != (ID_BYTES if body.step == "replaced" else 0):
+        return "an id of another size"
+    if bool(body.original) != (body.label is not None) or (body.original and body.step != "ask"):
+        return "a new label without its message"
+    return ""
+
+
+def _reduced(body: ReducedTrackBody) -> str:
+    cells = [cell for cell in (body.launch, body.fall) if cell is not None]
+    if not COARSEST_ROWS <= body.rows <= FINEST_ROWS or not cells:
+        return "a grid that is none"
+    if not all(is_cell(body.rows, cell.row, cell.column) for cell in cells):
+        return "a cell that is none"
+    if len(body.track) != ID_BYTES or body.sequence < 1:
+        return "an alias of another size"
+    if not body.sensings or body.sensings != sorted(set(body.sensings)):
+        return "kinds of sensing that are none"
+    if body.from_ns > body.to_ns or (body.fall is None) != (body.to_ns == 0):
+        return "a window that is none"
+    return _times((body.issued_ns, body.from_ns, body.to_ns))
 
 
 def _fall(fall: FallRow) -> str:

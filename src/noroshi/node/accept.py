@@ -6,19 +6,43 @@ its reason here; the giver is told only that it was refused.
 
 from __future__ import annotations
 
-from noroshi.clock import seconds
+from collections.abc import Iterable
+
+from noroshi.clock import NEVER, NS_PER_S, seconds
+from noroshi.log import Forget
 from noroshi.messages import KINDS, Message, Refused, Unverified, verify
 from noroshi.messages.canonical import encode
-from noroshi.messages.signing import key_id
-from noroshi.node.inputs import Detections, LinkChanged, ReceiptGiven, Received, SensorRow
-from noroshi.node.work import Work
-from noroshi.sharing.link import receipt_bytes
+from noroshi.messages.envelope import MAX_ERROR_NS
+from noroshi.messages.kinds import DAY_S, YEAR_S, Lane
+from noroshi.node.inputs import (
+    CheckpointGiven,
+    ClockStepped,
+    Detections,
+    LinkChanged,
+    ReceiptGiven,
+    Received,
+    Restart,
+    Retention,
+    SensorRow,
+)
+from noroshi.node.work import FOR_EVER_S, Work
+from noroshi.sharing import STAFF, Position
+from noroshi.sharing.streams import LANES, START, next_head, statement_bytes
 
 MAX_AHEAD_NS = 2_000_000_000
 """A measurement may be this far ahead of our clock (its clock error) before it is refused as future-dated."""
 
 MAX_AGE_NS = seconds(KINDS["track"].expiry_s)
 """A measurement older than a track's expiry is history: recorded, never raised as live."""
+
+UNKNOWN_KEPT_S = YEAR_S
+"""How long the body of a message of an unknown kind is kept: like a notice."""
+
+STAFF_KEPT_NS = seconds(7 * DAY_S)
+"""How long the staff's rows are kept: what is older is read from the record, by a review."""
+
+MAX_RETAINED = 256
+"""Acts of retention whose marks are kept: more than one an hour for a week come only while the disk is short of room."""
 
 MAX_FEED_GAP = 10_000_000
 """Batches that an own feed may have lost, weeks of them; a larger step is a wrong number, and would silence the feed."""
@@ -27,29 +51,54 @@ MAX_FEED_GAP = 10_000_000
 def message(work: Work, given: Received) -> Message | None:
     """The verified message, or None when it was a duplicate or has been refused."""
     state = work.state
-    if given.number:
-        expected = state.received.get(given.party, 0) + 1
-        if given.number != expected:
-            if given.number < expected:
-                work.duplicate()
-            else:
-                work.refuse(given.party, "row-out-of-order", f"row {given.number}, expected {expected}")
-            return None
-        state.received[given.party] = given.number
+    if given.number and not is_next_row(work, given):
+        return None
     outcome = verify(Unverified(given.raw), state.trust, work.now_ns)
     if isinstance(outcome, Refused):
         work.refuse(given.party, outcome.reason, outcome.detail)
         return None
-    identity = outcome.id + outcome.origin.encode()
-    if identity in state.seen:
+    work.keep(outcome.kind.retention_s if outcome.kind else UNKNOWN_KEPT_S)
+    key = state.known.key(outcome.origin, outcome.id)
+    if key in state.known:
         work.duplicate()
         return None
     reason = _entrance_defect(work, given, outcome)
     if reason:
         work.refuse(given.party, reason, outcome.envelope.kind)
         return None
-    state.seen.add(identity)
+    state.known.add(key)
     return outcome
+
+
+def is_next_row(work: Work, given: Received) -> bool:
+    """Whether this is the next row of its stream; moves the stream on, and holds it against its sender's word."""
+    state = work.state
+    if not 0 <= given.lane < len(LANES):
+        work.refuse(given.party, "unknown-lane", str(given.lane))
+        return False
+    before = state.received.get(given.party, START)
+    expected = before.upto[given.lane] + 1
+    if given.number != expected:
+        if given.number < expected:
+            work.duplicate()
+        else:
+            work.refuse(given.party, "row-out-of-order", f"row {given.number}, expected {expected}")
+        return False
+    head = next_head(before.heads[given.lane], given.raw)
+    state.received[given.party] = before.at(given.lane, given.number, head)
+    attested = state.attested.get(given.party)
+    if attested is not None and attested.upto[given.lane] == given.number:
+        _compare(work, given.party, attested, (given.lane,))
+    return True
+
+
+def _compare(work: Work, party: str, attested: Position, lanes: Iterable[int]) -> None:
+    """Holds what a partner has signed against what came from it, where both are at the same row."""
+    held = work.state.received.get(party, START)
+    for lane in lanes:
+        same_place = attested.epoch == held.epoch and attested.upto[lane] == held.upto[lane]
+        if same_place and attested.heads[lane] != held.heads[lane]:
+            work.refuse(party, "stream-differs", f"{LANES[lane].name.lower()} row {held.upto[lane]}")
 
 
 def detections(work: Work, given: Detections) -> SensorRow | None:
@@ -96,21 +145,110 @@ def _feed_gap(work: Work, feed: str, missing: int) -> None:
 
 def receipt(work: Work, given: ReceiptGiven) -> None:
     """Notes how far a partner has made our rows durable; its signature is on the log as proof."""
-    state = work.state
+    state, position = work.state, given.position
     partner = given.party.removeprefix("partner:")
-    upto = state.receipts.get(given.party, 0)
-    if given.upto <= upto:
+    if position.defect or partner not in state.policy.neighbours:
+        work.refuse(given.party, "bad-receipt", position.defect)
+        return
+    known = state.outboxes.durable_there(given.party)
+    if position.epoch < known.epoch or position == known:
         work.duplicate()
         return
-    data = receipt_bytes(state.genesis.realm, state.own, partner, given.upto)
-    keys = [c.public for c in state.trust.certificates() if c.partner == partner and c.role == "node"]
-    valid = [key for key in keys if not isinstance(state.trust.holder(key_id(key), work.now_ns), str)]
-    if given.upto > state.outboxes.upto(given.party):
-        work.refuse(given.party, "receipt-for-unsent-rows", str(given.upto))
-    elif not any(state.scheme.verify(key, data, given.signature) for key in valid):
+    reason = state.outboxes.defect(given.party, position)
+    if reason:
+        work.refuse(given.party, reason, str(position.upto))
+        return
+    data = statement_bytes("receipt", state.genesis.realm, state.own, partner, position)
+    if not _signed_by_node(work, partner, data, given.signature):
         work.refuse(given.party, "bad-receipt")
-    else:
-        state.receipts[given.party] = given.upto
+        return
+    if not state.outboxes.receipted(given.party, position):
+        work.duplicate()
+
+
+def checkpoint(work: Work, given: CheckpointGiven) -> None:
+    """Keeps a partner's signed word on its streams for us, and holds it against what came, now or when it has come."""
+    state, position = work.state, given.position
+    partner = given.party.removeprefix("partner:")
+    data = statement_bytes("checkpoint", state.genesis.realm, partner, state.own, position)
+    known = partner in state.policy.neighbours and not position.defect
+    if not known or not _signed_by_node(work, partner, data, given.signature):
+        work.refuse(given.party, "bad-checkpoint", position.defect)
+        return
+    if position == state.attested.get(given.party):
+        work.duplicate()
+        return
+    state.attested[given.party] = position
+    _compare(work, given.party, position, LANES)
+
+
+def restart(work: Work, given: Restart) -> None:
+    """A partner goes on anew after rows that we hold: its numbers follow those, whatever else of it we hold already."""
+    state, position = work.state, given.position
+    held = state.received.get(given.party, START)
+    if given.party.removeprefix("partner:") not in state.policy.neighbours or position.defect:
+        work.refuse(given.party, "bad-restart", position.defect)
+        return
+    if position.epoch <= held.epoch:
+        work.duplicate()
+        return
+    for lane in LANES:
+        same = position.upto[lane] == held.upto[lane]
+        if position.upto[lane] > held.upto[lane] or (same and position.heads[lane] != held.heads[lane]):
+            work.refuse(given.party, "restart-differs", f"{lane.name.lower()} row {position.upto[lane]}")
+            return
+    state.received[given.party] = position
+    state.attested.pop(given.party, None)
+    work.record("note", encode({"about": "restart", "partner": given.party, "epoch": position.epoch}))
+
+
+def clock(work: Work, given: ClockStepped) -> None:
+    """The machine's clock was stepped: what was to happen in a minute still happens in a minute."""
+    state = work.state
+    error_ns = min(max(given.error_ns, 0), MAX_ERROR_NS)
+    if not given.by_ns and error_ns == state.clock_error_ns:
+        work.duplicate()
+        return
+    state.clock_error_ns = error_ns
+    if not given.by_ns:
+        return
+    state.spent.shift(given.by_ns)
+    state.pruned_ns = max(state.pruned_ns + given.by_ns, 0)
+    for name, due_ns in state.timers.items():
+        state.timers[name] = min(max(due_ns + given.by_ns, 0), NEVER)
+    work.record("note", encode({"about": "clock", "by_ns": given.by_ns}))
+    work.show(
+        "clock",
+        f"This machine's clock was stepped by {given.by_ns / NS_PER_S:+.1f} s: times before and after do not compare",
+        by_s=round(given.by_ns / NS_PER_S, 3),
+    )
+
+
+def retention(work: Work, given: Retention) -> None:
+    """Lets go what need not be kept: bodies by their kind; partners' rows that were receipted by the last time, and the
+    staff's after a week. The chain and the heads of all streams stay, and this record says that it was done.
+    """
+    state = work.state
+    if given.upto_sequence > state.chain.sequence or given.before_ns > work.now_ns:
+        work.refuse("control:retention", "too-far", f"record {given.upto_sequence}")
+        return
+    rows: dict[str, int] = {}
+    for at_ns, marks in state.retained:
+        for stream, upto in marks.items():
+            if stream != STAFF or at_ns + STAFF_KEPT_NS <= work.now_ns:
+                rows[stream] = upto
+    state.retained = [one for one in state.retained if one[0] + STAFF_KEPT_NS > work.now_ns][-MAX_RETAINED:]
+    state.retained.append((work.now_ns, state.outboxes.done_with()))
+    forget = Forget(given.upto_sequence, given.before_ns, tuple(sorted(rows.items())))
+    work.forget(forget)
+    work.record("note", encode({"about": "retention", "rows": rows, "upto": given.upto_sequence}), FOR_EVER_S)
+
+
+def _signed_by_node(work: Work, partner: str, data: bytes, signature: bytes) -> bool:
+    """Whether a node of that partner, whose key counts now, has signed these bytes."""
+    trust = work.state.trust
+    valid = trust.valid(partner, "node", work.now_ns)
+    return any(trust.scheme.verify(one.public, data, signature) for one in valid)
 
 
 def link(work: Work, given: LinkChanged) -> None:
@@ -141,9 +279,11 @@ def _entrance_defect(work: Work, given: Received, received: Message) -> str:
     """Whether this party may bring this message: a link what its partner may relay, a post its own words."""
     state, envelope = work.state, received.envelope
     side, _, name = given.party.partition(":")
+    if given.number and given.lane != (received.kind.lane if received.kind else Lane.NOTICE):
+        return "wrong-lane"
     own = envelope.origin == state.own
-    serving = state.genesis.nodes.get(envelope.unit, "")
-    if serving != envelope.node or state.genesis.node_partners.get(serving) != envelope.origin:
+    serving = state.serving.get(envelope.unit, "")
+    if serving != envelope.node or state.node_partners.get(serving) != envelope.origin:
         return "not-its-unit"
     if side == "post":
         return "" if own and envelope.post == name else "not-this-posts-message"

@@ -13,9 +13,18 @@ from noroshi.command import decisions
 from noroshi.command.alerts import APPROVING, CANCEL, ISSUE, approval_defect
 from noroshi.command.decisions import Concurrence
 from noroshi.messages import KINDS, Envelope, Message, Refused
-from noroshi.messages.bodies import AcknowledgementBody, AlertBody, DecisionBody, InjectBody
+from noroshi.messages.bodies import (
+    AcknowledgementBody,
+    AlertBody,
+    DecisionBody,
+    InjectBody,
+    RecallBody,
+    ReleaseBody,
+)
 from noroshi.messages.signing import ID_BYTES
 from noroshi.messages.trust import REAL
+from noroshi.node.policing import release_defect
+from noroshi.node.recalling import defect as recall_defect
 from noroshi.node.state import State
 
 LONGEST_NS = seconds(KINDS["decision"].expiry_s)
@@ -31,6 +40,10 @@ def defect(state: State, message: Message, now_ns: int) -> Refused | None:
             reason = _decision(state, message.envelope, body, now_ns)
         case AlertBody() as body:
             reason = _alert(state, message.envelope, body, now_ns)
+        case ReleaseBody() as body:
+            reason = release_defect(state, message, body, now_ns)
+        case RecallBody() as body:
+            reason = recall_defect(state, message, body, now_ns)
         case InjectBody():
             reason = "exercises-only" if state.genesis.realm == REAL else ""
         case _:

@@ -12,22 +12,28 @@ drops the node and replays the log.
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import msgspec
+from typing import Literal
 
 from noroshi.errors import LocalError
 from noroshi.geo.places import PlaceTable
-from noroshi.log import Chain, DamagedRecordError, Record, verified
-from noroshi.node import flow
-from noroshi.node.inputs import Commit, Genesis, Input, Secrets, TimerDue, decode_input, encode_input
+from noroshi.log import Chain, DamagedRecordError, Record, Snapshot
+from noroshi.node import flow, trusting
+from noroshi.node.inputs import (
+    Commit,
+    Control,
+    Genesis,
+    Input,
+    Retention,
+    Secrets,
+    TimerDue,
+    encode_input,
+)
+from noroshi.node.replay import ReplayDiffersError, follow
+from noroshi.node.snapshot import opened, snapshot_of
 from noroshi.node.state import State
-from noroshi.node.work import Work
-from noroshi.sharing import partner_party
-from noroshi.sharing.link import receipt_bytes
-
-
-class ReplayDiffersError(LocalError):
-    """The inputs on the log do not give back what stands after them: other code, keys, places, or a forged log."""
+from noroshi.node.work import FOR_EVER_S, KEPT_S, Work
+from noroshi.sharing import Position, Statement, partner_party
+from noroshi.sharing.streams import START, statement_bytes
 
 
 class Node:
@@ -58,33 +64,36 @@ class Node:
         Raises DamagedRecordError when the chain is broken, ReplayDiffersError when the inputs do not give back the
         derived records, byte for byte.
         """
-        node: Node | None = None
-        made: list[Record] = []
-        for record in verified(subject, records):
-            if made:
-                if made.pop(0) != record:
-                    raise _differs(subject, record.sequence)
-                continue
-            if not record.is_input or record.body is None:
-                raise _differs(subject, record.sequence)
-            try:
-                given = decode_input(record.body)
-            except msgspec.MsgspecError as error:
-                raise DamagedRecordError(
-                    subject, record.sequence, f"its input does not decode: {error}"
-                ) from None
-            if node is None:
+        begun: list[Node] = []
+
+        def commit(now_ns: int, given: Input) -> Commit:
+            if not begun:
                 if not isinstance(given, Genesis):
-                    raise _differs(subject, record.sequence)
-                node = cls(given, secrets, places)
-            made = list(node._commit(record.now_ns, given).batch.records)
-            if made.pop(0) != record:
-                raise _differs(subject, record.sequence)
-        if node is None:
+                    raise ReplayDiffersError(subject, 1)
+                begun.append(cls(given, secrets, places))
+            return begun[0]._commit(now_ns, given)
+
+        follow(subject, records, commit)
+        if not begun:
             raise DamagedRecordError(subject, 1, "it is empty")
-        if made:
-            raise _differs(subject, made[0].sequence)
+        return begun[0]
+
+    @classmethod
+    def restore(
+        cls, subject: str, snapshot: Snapshot, records: Iterable[Record], secrets: Secrets, places: PlaceTable
+    ) -> Node:
+        """The node that a snapshot and the records after it leave behind.
+
+        Raises SnapshotError when the snapshot cannot be used, and what `replay` raises.
+        """
+        node = cls.__new__(cls)
+        node._state = opened(subject, snapshot, secrets, places)
+        follow(subject, records, node._commit, after=node.chain)
         return node
+
+    def snapshot(self) -> Snapshot:
+        """What the node knows after its last commit, signed. Keep it only after that commit is durable."""
+        return snapshot_of(self._state)
 
     def handle(self, now_ns: int, given: Input) -> Commit:
         """What follows from one input, at the node's time `now_ns`."""
@@ -120,33 +129,41 @@ class Node:
         """What the node knows, for reading only: tests and reviews compare it after a replay."""
         return self._state
 
-    def received_upto(self, party: str) -> int:
-        """The last row of a partner's outbox for us that is on our log: where its link goes on."""
-        return self._state.received.get(party, 0)
+    def received(self, party: str) -> Position:
+        """How much of a partner's streams for us is on our log: where its link goes on."""
+        return self._state.received.get(party, START)
 
-    def outbox_upto(self, party: str) -> int:
-        """The last row of our outbox for a party."""
-        return self._state.outboxes.upto(party)
+    def sent(self, party: str) -> Position:
+        """Where our streams for a partner end."""
+        return self._state.outboxes.sent(party)
 
-    def receipt(self, party: str) -> tuple[int, bytes]:
+    def durable_there(self, party: str) -> Position:
+        """How much of our streams a partner has receipted."""
+        return self._state.outboxes.durable_there(party)
+
+    def outbox_upto(self, stream: str) -> int:
+        """The last row of a stream."""
+        return self._state.outboxes.upto(stream)
+
+    def receipt(self, party: str) -> Statement:
         """Our signed cumulative receipt for a partner's rows. Send it only after the commit is durable."""
+        return self._sign("receipt", party.removeprefix(partner_party("")), self.received(party))
+
+    def checkpoint(self, party: str) -> Statement:
+        """Our signed word on where our streams for a partner stand. Send it only after the commit is durable."""
+        return self._sign("checkpoint", party.removeprefix(partner_party("")), self.sent(party))
+
+    def _sign(self, what: Literal["receipt", "checkpoint"], partner: str, position: Position) -> Statement:
         state = self._state
-        partner, upto = party.removeprefix(partner_party("")), self.received_upto(party)
-        data = receipt_bytes(state.genesis.realm, partner, state.own, upto)
-        return upto, state.scheme.sign(state.secrets.signing, data)
+        sender, receiver = (partner, state.own) if what == "receipt" else (state.own, partner)
+        data = statement_bytes(what, state.genesis.realm, sender, receiver, position)
+        _, secret = trusting.signer(state, state.now_ns)
+        return Statement(position, state.scheme.sign(secret, data))
 
     def _commit(self, now_ns: int, given: Input) -> Commit:
         type_, body = encode_input(given)
+        self._state.now_ns = now_ns
         work = Work(self._state, now_ns)
-        work.record(type_, body)
+        work.record(type_, body, FOR_EVER_S if isinstance(given, Genesis | Control | Retention) else KEPT_S)
         flow.run(work, given)
         return work.finish()
-
-
-def _differs(subject: str, sequence: int) -> ReplayDiffersError:
-    return ReplayDiffersError(
-        "replay the record",
-        subject=f"{subject}, record {sequence}",
-        cause="the inputs before it do not give it back",
-        hint="use the version and keys that wrote it; `noroshi log verify` tells whether the chain is whole",
-    )

@@ -8,13 +8,15 @@ each by what it may have.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import hypot
 
 import numpy as np
 
+from noroshi.clock import NS_PER_S
 from noroshi.messages import Message
 from noroshi.messages.bodies import EventBody, TrackBody
 from noroshi.node.accept import MAX_AGE_NS, MAX_AHEAD_NS
-from noroshi.node.events import Estimate, Event, Partners, Piece
+from noroshi.node.events import REDUCED, Estimate, Event, Partners, Piece, given_by
 from noroshi.node.inputs import Detections, SensorRow
 from noroshi.node.speak import say
 from noroshi.node.work import Work
@@ -43,7 +45,7 @@ def own(work: Work, given: Detections, sensor: SensorRow) -> None:
             np.array(sensor.site_m),
             np.array(given.value, float),
             np.array(sensor.sigma),
-            sensor.clock_sigma_s,
+            hypot(sensor.clock_sigma_s, work.state.clock_error_ns / NS_PER_S),
         )
     except MeasurementError as error:
         work.refuse(f"feed:{given.feed}", "impossible-measurement", error.sentence())
@@ -70,6 +72,9 @@ def partners(work: Work, message: Message, body: TrackBody) -> None:
     if not found:
         work.refuse(party, "too-many-events", body.source)
         return
+    key = work.state.known.key(envelope.origin, message.id)
+    for event in found.values():
+        event.given[key] = given_by(Piece(envelope.origin, body.sensing, rows, ()))
     if audience in found and audience in work.state.picture_audiences():
         ours = found[work.state.own_audience]
         _say_same(work, found[audience], ours, envelope.origin, envelope.event)
@@ -87,7 +92,10 @@ def _increment_defect(work: Work, alias: bytes, rows: Measurements) -> str:
 def _own_row(work: Work, row: Measurements, sensor: SensorRow) -> None:
     state = work.state
     audiences = [one.partners for one in state.policy.audiences(sensor.unit, "flight-path")]
-    found = _take(work, Piece(state.own, sensor.sensing, row, (state.own_audience, *audiences)))
+    coarse = [
+        one.partners | {REDUCED} for one in state.policy.audiences(sensor.unit, "flight-path", reduced=True)
+    ]
+    found = _take(work, Piece(state.own, sensor.sensing, row, (state.own_audience, *audiences, *coarse)))
     for audience in audiences or [state.own_audience]:
         _say_increment(work, found[audience], row, sensor)
 
@@ -104,7 +112,15 @@ def _say_increment(work: Work, event: Event, rows: Measurements, sensor: SensorR
         source=sensor.pseudonym,
         **to_columns(rows),
     )
-    say(work, "track", sensor.unit, event.audience, body, event=state.event_alias(event))
+    message = say(work, "track", sensor.unit, event.audience, body, event=state.event_alias(event))
+    if event.audience != state.own_audience:  # taken back from others, it is still ours
+        key = state.known.key(state.own, message.id)
+        event.given[key] = given_by(Piece(state.own, sensor.sensing, rows, ()))
+
+
+def withdraw(work: Work, origin: str, message: bytes) -> None:
+    """A message was taken back: what it gave counts no longer in any picture of those who may not have it."""
+    work.state.events.withdraw(work.state.known.key(origin, message), work.now_ns)
 
 
 def _take(work: Work, piece: Piece, alias: bytes = b"") -> Mapping[Partners, Event]:
@@ -154,7 +170,7 @@ def _event_for(
     rows = piece.measurements
     event = book.find(audience, piece.partner, alias) if alias else None
     if event is not None and event.over_ns is not None:
-        if int(rows.time_ns.max()) <= event.over_ns:
+        if int(rows.time_ns.max()) <= event.over_ns and event.estimate.rows:
             return event
     elif event is not None and _distance(event, rows, gates) is not None:
         return event

@@ -13,24 +13,61 @@ from noroshi.messages.bodies import (
     DecisionBody,
     EventBody,
     InjectBody,
+    RecallBody,
+    ReducedTrackBody,
+    ReleaseBody,
     RemarkBody,
     TrackBody,
     WarningBody,
 )
-from noroshi.node import accept, alerting, authority, deciding, evidence, hearing, tasks, warn
-from noroshi.node.inputs import Detections, Input, LinkChanged, ReceiptGiven, Received, TimerDue
+from noroshi.messages.keys import is_bundle
+from noroshi.node import (
+    accept,
+    alerting,
+    authority,
+    deciding,
+    evidence,
+    hearing,
+    policing,
+    pruning,
+    recalling,
+    reducing,
+    tasks,
+    trusting,
+    warn,
+)
+from noroshi.node.events import REDUCED
+from noroshi.node.inputs import (
+    CheckpointGiven,
+    ClockStepped,
+    Control,
+    Detections,
+    Genesis,
+    Input,
+    LinkChanged,
+    ReceiptGiven,
+    Received,
+    Restart,
+    Retention,
+    TimerDue,
+)
 from noroshi.node.speak import release
 from noroshi.node.work import Work
+from noroshi.sharing import partner_party
 
 
 def run(work: Work, given: Input) -> None:
     """All that follows from one input."""
+    pruning.hourly(work)
     match given:
         case Detections():
             sensor = accept.detections(work, given)
             if sensor is not None:
                 evidence.own(work, given, sensor)
                 _look(work)
+        case Received() if given.number and is_bundle(given.raw):
+            if accept.is_next_row(work, given):
+                _keys(work, given.party, given.raw)
         case Received():
             message = accept.message(work, given)
             if message is not None:
@@ -38,10 +75,38 @@ def run(work: Work, given: Input) -> None:
                 _look(work)
         case ReceiptGiven():
             accept.receipt(work, given)
+        case CheckpointGiven():
+            accept.checkpoint(work, given)
+        case Restart():
+            accept.restart(work, given)
+        case ClockStepped():
+            accept.clock(work, given)
+        case Control():
+            _control(work, given)
+        case Retention():
+            accept.retention(work, given)
+        case Genesis():
+            trusting.begin(work)
         case LinkChanged():
             accept.link(work, given)
         case TimerDue():
             _timer(work, given.name)
+
+
+def _control(work: Work, given: Control) -> None:
+    """What a root of ours has signed: keys, or a policy."""
+    if is_bundle(given.raw):
+        _keys(work, given.party, given.raw)
+    else:
+        policing.adopt(work, given.party, given.raw)
+
+
+def _keys(work: Work, party: str, raw: bytes) -> None:
+    """Takes a bundle of statements about keys, and passes on what the other neighbours should have as well."""
+    onward = trusting.apply(work, party, raw)
+    for neighbour in work.state.policy.neighbours if onward else ():
+        if partner_party(neighbour) != party:
+            work.send(partner_party(neighbour), trusting.LANE, onward)
 
 
 def _heard(work: Work, message: Message, party: str) -> None:
@@ -59,6 +124,8 @@ def _act(work: Work, message: Message, party: str) -> None:
     match message.body:
         case TrackBody() as body:
             evidence.partners(work, message, body)
+        case ReducedTrackBody() as body:
+            hearing.reduced(work, message, body)
         case EventBody() as body:
             hearing.event(work, message, body)
         case WarningBody() as body:
@@ -69,6 +136,10 @@ def _act(work: Work, message: Message, party: str) -> None:
             hearing.acknowledgement(work, message, body)
         case DecisionBody() as body:
             _decision(work, message, body, party)
+        case ReleaseBody() as body:
+            policing.released(work, message, body)
+        case RecallBody() as body:
+            _recall(work, message, body)
         case InjectBody() | RemarkBody() as body:
             hearing.words(work, message, body)
         case _:
@@ -86,6 +157,15 @@ def _decision(work: Work, message: Message, body: DecisionBody, party: str) -> N
         deciding.recorded(work, message, body)
 
 
+def _recall(work: Work, message: Message, body: RecallBody) -> None:
+    if body.step == "ask":
+        recalling.asked(work, message, body)
+    elif body.step == "done":
+        recalling.answered(work, message, body)
+    elif message.origin != work.state.own:
+        recalling.told(work, message, body)
+
+
 def _timer(work: Work, name: str) -> None:
     """A timer acts only if it is set and due; a repeated or early one does nothing."""
     due_ns = work.state.timers.get(name)
@@ -101,6 +181,8 @@ def _timer(work: Work, name: str) -> None:
             deciding.due(work, bytes.fromhex(rest))
         case "draft":
             alerting.due(work, bytes.fromhex(rest))
+        case trusting.TIMER:
+            trusting.due(work)
         case "task":
             tasks.close(work, rest, "expired")
 
@@ -108,4 +190,7 @@ def _timer(work: Work, name: str) -> None:
 def _look(work: Work) -> None:
     """Lets the warning stage see the pictures whose evidence this input has changed."""
     for event in work.state.events.take_touched():
-        warn.touched(work, event)
+        if REDUCED in event.audience:
+            reducing.touched(work, event)
+        else:
+            warn.touched(work, event)

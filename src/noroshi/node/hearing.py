@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from noroshi.gateways.geojson import rings_deg
 from noroshi.messages import Message
 from noroshi.messages.bodies import (
     AcknowledgementBody,
     AlertBody,
+    CellRow,
     EventBody,
     InjectBody,
+    ReducedTrackBody,
     RemarkBody,
     WarningBody,
 )
+from noroshi.messages.cells import outline
 from noroshi.node import alerting, rows, tasks
 from noroshi.node.state import Said
-from noroshi.node.work import Work
+from noroshi.node.work import MS_PER_NS, Work
 
 LONGEST_WORD = 64
 """Characters that are shown of a word that nobody here knows."""
@@ -39,12 +43,36 @@ def event(work: Work, message: Message, body: EventBody) -> None:
     )
 
 
+def reduced(work: Work, message: Message, body: ReducedTrackBody) -> None:
+    """A partner's reduced edition of a track: shown as the cells that it names, and never fused beside the full form."""
+    origin = message.envelope.origin
+    work.show(
+        "reduced-track",
+        f"{origin} sees an object and says roughly where it falls" if body.sequence == 1 else "",
+        lane=3,
+        key=f"reduced:{origin}:{body.track.hex()}",
+        partner=origin,
+        track=body.track.hex(),
+        source=body.source,
+        sensings=body.sensings,
+        fall=_cell(body.rows, body.fall),
+        launch=_cell(body.rows, body.launch),
+        from_ms=body.from_ns // MS_PER_NS,
+        to_ms=body.to_ns // MS_PER_NS,
+    )
+
+
+def _cell(rows_of_grid: int, cell: CellRow | None) -> list[list[list[float]]]:
+    """A cell's ring for the map, degrees; nothing where there is none."""
+    return rings_deg([outline(rows_of_grid, cell.row, cell.column)]) if cell is not None else []
+
+
 def warning(work: Work, message: Message, body: WarningBody) -> None:
     """A partner has warned of its own areas: it is shown, and a watch acknowledges it while it stands."""
     state, envelope = work.state, message.envelope
     origin = envelope.origin
     way = state.policy.route(origin, state.own, envelope.label.audience | {origin})
-    state.warnings[message.id] = Said(f"{origin}'s warning ({body.state})", frozenset(way))
+    state.warnings[message.id] = Said(f"{origin}'s warning ({body.state})", frozenset(way), work.now_ns)
     rows.show_warning(work, message, body)
     if body.state == "updated" or body.valid_until_ns < work.now_ns:
         return

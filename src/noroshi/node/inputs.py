@@ -13,6 +13,9 @@ import msgspec
 from noroshi.log import Batch
 from noroshi.messages.canonical import encode
 from noroshi.messages.trust import Certificate
+from noroshi.sharing import Position
+from noroshi.sharing.link import Attested, Receipted, Restarted
+from noroshi.sharing.policy import Policy
 from noroshi.structure import Catalogue, Structure
 from noroshi.warning.rules import WarningRules
 
@@ -55,7 +58,8 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag="genesis"):
 
     structure and catalogue are the checked files in force; nodes says which node serves each unit; partners maps
     partners to the nation codes of the structure; node_partners maps nodes to partners; neighbours are the partners
-    to whom this node has a link, and wires all pairs of nodes that have one.
+    to whom this node has a link, and wires all pairs of nodes that have one. policy: our release policy, as it is at the
+    beginning; without one the structure and the labels decide.
     """
 
     realm: str
@@ -76,6 +80,7 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag="genesis"):
     posts: tuple[PostRow, ...]
     rules: RuleSet
     places_digest: bytes
+    policy: Policy | None = None
 
 
 class Detections(msgspec.Struct, frozen=True, kw_only=True, tag="detections"):
@@ -92,19 +97,35 @@ class Detections(msgspec.Struct, frozen=True, kw_only=True, tag="detections"):
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True, tag="received"):
-    """Bytes from a party: `partner:USA` over its link (number is the row's), or `post:jp-pm.duty` (number 0)."""
+    """Bytes from a party: `partner:USA` over its link (lane, number: the row's), or `post:jp-pm.duty` (number 0)."""
 
     party: str
     number: int
     raw: bytes
+    lane: int = 0
 
 
 class ReceiptGiven(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
-    """A partner's signed receipt for our rows up to `upto`."""
+    """A partner's signed, cumulative receipt for our streams."""
 
     party: str
-    upto: int
+    position: Position
     signature: bytes
+
+
+class CheckpointGiven(msgspec.Struct, frozen=True, kw_only=True, tag="checkpoint"):
+    """A partner's signed word on where its streams for us stand: kept as proof, and held against what came."""
+
+    party: str
+    position: Position
+    signature: bytes
+
+
+class Restart(msgspec.Struct, frozen=True, kw_only=True, tag="restart"):
+    """A partner has begun its streams for us anew after `position`."""
+
+    party: str
+    position: Position
 
 
 class TimerDue(msgspec.Struct, frozen=True, kw_only=True, tag="timer"):
@@ -122,7 +143,43 @@ class LinkChanged(msgspec.Struct, frozen=True, kw_only=True, tag="link"):
     error_s: float = 0.0
 
 
-Input = Genesis | Detections | Received | ReceiptGiven | TimerDue | LinkChanged
+class ClockStepped(msgspec.Struct, frozen=True, kw_only=True, tag="clock"):
+    """The machine's clock was stepped: what was `t` a moment ago is now `t + by_ns`.
+
+    error_ns: what it may be off by now; with `by_ns` 0 only this has changed.
+    """
+
+    by_ns: int
+    error_ns: int = 0
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True, tag="control"):
+    """A change of keys, policy or structure, signed by a partner's own root. party: who brought it."""
+
+    party: str
+    raw: bytes
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True, tag="retention"):
+    """Lets go what need not be kept beyond `before_ns` and is covered by the snapshot after record `upto_sequence`."""
+
+    before_ns: int
+    upto_sequence: int
+
+
+Input = (
+    Genesis
+    | Detections
+    | Received
+    | ReceiptGiven
+    | CheckpointGiven
+    | Restart
+    | TimerDue
+    | LinkChanged
+    | ClockStepped
+    | Control
+    | Retention
+)
 
 _DECODER: msgspec.msgpack.Decoder[Input] = msgspec.msgpack.Decoder(Input)
 
@@ -134,7 +191,21 @@ def encode_input(given: Input) -> tuple[str, bytes]:
 
 def decode_input(body: bytes) -> Input:
     """The input in a record's body. Raises msgspec.MsgspecError on other bytes."""
-    return _DECODER.decode(body)
+    try:
+        return _DECODER.decode(body)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None
+
+
+def said_input(party: str, said: Receipted | Attested | Restarted) -> Input:
+    """What a partner's link has brought beside rows, as an input of the core."""
+    match said:
+        case Receipted(statement):
+            return ReceiptGiven(party=party, position=statement.position, signature=statement.signature)
+        case Attested(statement):
+            return CheckpointGiven(party=party, position=statement.position, signature=statement.signature)
+        case Restarted(position):
+            return Restart(party=party, position=position)
 
 
 @dataclass(frozen=True, slots=True)

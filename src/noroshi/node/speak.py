@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import msgspec
 
-from noroshi.messages import Envelope, Message, label_for, seal
-from noroshi.messages.bodies import Body
+from noroshi.messages import Envelope, Label, Message, label_for, seal
+from noroshi.messages.bodies import Body, RecallBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.envelope import SCHEMA_VERSION
 from noroshi.messages.kinds import Lane
-from noroshi.node.work import Work
-from noroshi.sharing import Allowed, partner_party
+from noroshi.node import trusting
+from noroshi.node.state import State
+from noroshi.node.work import ACTS_S, Work
+from noroshi.sharing import Allowed, Withheld, partner_party
+from noroshi.sharing.release import CaseRelease
 
 
 def say(
@@ -26,8 +29,15 @@ def say(
     event: bytes = b"",
     refs: tuple[bytes, ...] = (),
     expires_ns: int = 0,
+    label: Label | None = None,
+    released: tuple[str, str] | None = None,
+    declared: bool = False,
 ) -> Message:
-    """Signs one edition for `audience`, records it, and releases it to the audience's other partners."""
+    """Signs one edition for `audience`, records it, and releases it to the audience's other partners.
+
+    label: where it is not the usual one for this audience; it names nobody beyond it. released: a partner and the post
+    that has released this edition to it. declared: the audience is told of what it may not see; the record says so.
+    """
     state = work.state
     envelope = Envelope(
         v=SCHEMA_VERSION,
@@ -38,39 +48,70 @@ def say(
         id=state.new_id(audience),
         kind=kind,
         time_ns=work.now_ns,
-        time_error_ns=0,
-        label=label_for(audience),
+        time_error_ns=state.clock_error_ns,
+        label=label or label_for(audience),
         event=event,
         refs=refs,
         expires_ns=expires_ns,
         body=msgspec.Raw(b""),
     )
-    message = seal(envelope, body, state.certificate, state.scheme, state.secrets.signing)
-    state.seen.add(message.id + state.own.encode())
-    work.record("message", message.raw)
-    release(work, message)
+    certificate, secret = trusting.signer(state, work.now_ns)
+    message = seal(envelope, body, certificate, state.scheme, secret)
+    state.known.add(state.known.key(state.own, message.id))
+    work.record("message", message.raw, message.kind.retention_s if message.kind else ACTS_S)
+    cases = (CaseRelease(message.id, *released),) if released else ()
+    release(work, message, cases, declared=declared)
     return message
 
 
-def release(work: Work, message: Message) -> None:
+def release(
+    work: Work, message: Message, cases: tuple[CaseRelease, ...] = (), *, declared: bool = False
+) -> None:
     """Puts the edition, unchanged, into the outbox of every neighbour on the way to a partner who may have it.
 
-    Records what was decided: numbers of the rows, reasons of what was withheld, the edges that decided.
+    Records what was decided: numbers of the rows, reasons of what was withheld, the rules that decided.
     """
     state, envelope = work.state, message.envelope
     lane = message.kind.lane if message.kind else Lane.NOTICE
+    why = state.policy.key(message, cases)
+    key = state.known.key(envelope.origin, message.id)
     sent: dict[str, int] = {}
     rules: dict[str, str] = {}
     withheld: dict[str, str] = {}
-    for partner in sorted(state.genesis.partners):
-        if partner in (state.own, envelope.origin):
+    denied_by: dict[str, str] = {}
+    ways: dict[str, str] = {}
+    for partner in state.others:
+        if partner == envelope.origin:
             continue
-        outcome = state.policy.onward(message, partner)
+        outcome = state.policy.charged(why, partner, work.now_ns, state.spent)
+        if isinstance(message.body, RecallBody) and not _had(state, message, message.body, partner):
+            outcome = Withheld("never-had-it", "recall")
+        if isinstance(outcome, Allowed) and outcome.edition == "declared" and not declared:
+            outcome = Withheld("declared-only", outcome.rule)
         if isinstance(outcome, Allowed):
             rules[partner] = outcome.rule
+            ways[partner] = outcome.next_hop
+            state.known.mark(key, state.bit(partner))
             if outcome.next_hop not in sent:
-                sent[outcome.next_hop] = work.send(partner_party(outcome.next_hop), lane, message.raw)
+                party = partner_party(outcome.next_hop)
+                sent[outcome.next_hop] = work.send(party, lane, message.raw, why=why)
         else:
             withheld[partner] = outcome.reason
-    decided = {"id": message.id, "kind": envelope.kind, "to": sent, "rules": rules, "withheld": withheld}
-    work.record("release", encode(decided))
+            denied_by[partner] = outcome.rule
+    decided = {
+        "id": message.id,
+        "kind": envelope.kind,
+        "to": sent,
+        "rules": rules,
+        "withheld": withheld,
+        "denied_by": denied_by,
+        "ways": ways,
+        "policy": state.release_policy.version,
+        "declared": declared,
+    }
+    work.record("release", encode(decided), ACTS_S)
+
+
+def _had(state: State, message: Message, body: RecallBody, partner: str) -> bool:
+    """Whether a recall concerns a partner: one that was given the message by us, or any, when it answers to one."""
+    return body.step == "done" or partner in state.given_to(message.origin, body.of)

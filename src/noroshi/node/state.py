@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from noroshi.clock import NEVER
@@ -17,9 +17,13 @@ from noroshi.messages import KINDS, Certificate, Ed25519, KeyedHash, Scheme, Tru
 from noroshi.messages.bodies import AlertBody
 from noroshi.messages.signing import ID_BYTES
 from noroshi.messages.trust import REAL
-from noroshi.node.events import Event, EventBook
+from noroshi.node import trusting
+from noroshi.node.events import REDUCED, Event, EventBook
 from noroshi.node.inputs import Genesis, PostRow, Secrets, SensorRow
-from noroshi.sharing import Outboxes, ReleasePolicy
+from noroshi.node.known import RECALLED, Known
+from noroshi.sharing import Outboxes, Position, ReleasePolicy
+from noroshi.sharing.budgets import Spent
+from noroshi.sharing.policy import Policy, default_policy
 from noroshi.sharing.release import audience_name
 from noroshi.structure.authority import members, units_with
 from noroshi.warning.watch import watch_over
@@ -27,6 +31,8 @@ from noroshi.warning.watch import watch_over
 MODE = "crisis"
 """The mode in which authorities are read: a node exists for the minutes that count."""
 
+MAX_ALIASES = 4096
+"""Aliases that are kept at hand: more than a crisis needs, and they can be worked out again."""
 
 COUNTRIES = MappingProxyType({"US": ("US", "GU", "MP", "AS", "PR", "VI")})
 """Codes of the places that a nation warns, where it is more than its own: territories have ISO codes of their own."""
@@ -45,10 +51,28 @@ def scheme_named(name: str, realm: str) -> Scheme:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A warning, ours or a partner's: what sentences call it, and who gets an own post's acknowledgement of it."""
+    """A warning, ours or a partner's: what sentences call it, who gets an own post's acknowledgement of it, and when
+    it came.
+    """
 
     name: str
     answer_to: frozenset[str]
+    said_ns: int
+
+
+@dataclass(slots=True)
+class Recall:
+    """One own message that was taken back: who had it, who was asked to put it away, who has said what it did.
+
+    replaced: those who may keep its content and got another edition in its place; done: when each has answered.
+    """
+
+    asked_ns: int
+    had: frozenset[str]
+    asked: frozenset[str]
+    replaced: frozenset[str] = frozenset()
+    done: dict[str, int] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
 
 
 class State:
@@ -59,25 +83,29 @@ class State:
         self.secrets = secrets
         self.own = genesis.partner
         self.scheme = scheme_named(genesis.scheme, genesis.realm)
-        self.trust = TrustStore(genesis.realm, self.scheme, genesis.roots)
+        own = trusting.publics(self.scheme, secrets)
+        self.trust = TrustStore(genesis.realm, self.scheme, genesis.roots, own)
         self.trust.admit_all(genesis.certificates)
         self.certificate = self._own_certificate()
         self.catalogue = genesis.catalogue
         self.structure = genesis.structure
-        self.policy = ReleasePolicy(
-            self.structure,
-            own=self.own,
-            nations=genesis.partners,
-            wires=[(genesis.node_partners[a], genesis.node_partners[b]) for a, b in genesis.wires],
-        )
+        self._picture_audiences: tuple[frozenset[str], ...] = ()
+        self._event_audiences: tuple[frozenset[str], ...] = ()
+        self.release_policy = genesis.policy or default_policy(self.own, genesis.partners, genesis.realm)
+        self.spent = Spent()
+        self._take_policy()
         self.nation = genesis.partners[self.own]
+        self.bits = sorted(genesis.partners)
         self.chain = Chain()
         self.outboxes = Outboxes()
         self.timers: dict[str, int] = {}
         self.feeds: dict[str, int] = {}
-        self.received: dict[str, int] = {}
-        self.receipts: dict[str, int] = {}
-        self.seen: set[bytes] = set()
+        self.received: dict[str, Position] = {}
+        self.attested: dict[str, Position] = {}
+        self.known = Known(secrets.ids)
+        self.now_ns = 0
+        self.clock_error_ns = 0
+        self.retained: list[tuple[int, dict[str, int]]] = []
         self.counters: dict[str, int] = {}
         self.sensors: dict[str, SensorRow] = {row.id: row for row in genesis.sensors}
         self.posts: dict[str, PostRow] = {row.id: row for row in genesis.posts}
@@ -90,12 +118,75 @@ class State:
         self.alerts: dict[bytes, AlertBody] = {}
         self.warnings: dict[bytes, Said] = {}
         self.links: dict[str, str] = {}
+        self.pruned_ns = 0
+        self.recalls: dict[bytes, Recall] = {}
         self.watch = watch_over(places, COUNTRIES.get(self.nation, (self.nation,)))
         self._able: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
         self._members: dict[str, tuple[str, ...]] = {}
         self._aliases: dict[tuple[str, int, frozenset[str]], bytes] = {}
-        self._picture_audiences: tuple[frozenset[str], ...] = ()
-        self._event_audiences: tuple[frozenset[str], ...] = ()
+
+    def bit(self, partner: str) -> int:
+        """The bit that stands for a partner in `known`; those that are admitted later come after the first ones."""
+        if partner not in self.bits:
+            self.bits.append(partner)
+        return self.bits.index(partner)
+
+    def is_recalled(self, origin: str, message: bytes) -> bool:
+        """Whether its originator has taken a message back."""
+        return bool(self.known.mask(self.known.key(origin, message)) >> RECALLED & 1)
+
+    def put_away(self, origin: str, message: bytes) -> None:
+        """Notes that a message was taken back; one that is not here yet is then taken for a repeat when it comes."""
+        key = self.known.key(origin, message)
+        self.known.add(key)
+        self.known.mark(key, RECALLED)
+
+    def given_to(self, origin: str, message: bytes) -> frozenset[str]:
+        """The partners to whom this node has released a message, or passed it on."""
+        mask = self.known.mask(self.known.key(origin, message))
+        return frozenset(partner for place, partner in enumerate(self.bits) if mask >> place & 1)
+
+    def adopt(self, policy: Policy) -> None:
+        """Puts a policy in force that has been looked at."""
+        self.release_policy = policy
+        self._take_policy()
+
+    def admission_defect(self, policy: Policy) -> str:
+        """Why a policy cannot admit whom it admits, or an empty text: what it says of them is another's already."""
+        admitted = {name: one.admitted for name, one in policy.partners.items() if one.admitted is not None}
+        genesis = self.genesis
+        nodes, units, nations = set(genesis.node_partners), set(genesis.nodes), set(genesis.partners.values())
+        for name, one in admitted.items():
+            if name in genesis.partners or one.node in nodes or one.unit in units or one.nation in nations:
+                return "admits-what-is-there"
+            if self.structure.has(one.unit):
+                return "admits-what-is-there"
+            nodes.add(one.node)
+            units.add(one.unit)
+            nations.add(one.nation)
+        return ""
+
+    def _take_policy(self) -> None:
+        """Who is spoken with, and by which rules, under the policy in force."""
+        genesis = self.genesis
+        self.partners = dict(genesis.partners)
+        self.node_partners = dict(genesis.node_partners)
+        self.serving = dict(genesis.nodes)
+        wires = [(genesis.node_partners[a], genesis.node_partners[b]) for a, b in genesis.wires]
+        for name, terms in sorted(self.release_policy.partners.items()):
+            if terms.admitted is not None:
+                self.partners[name] = terms.admitted.nation
+                self.node_partners[terms.admitted.node] = name
+                self.serving[terms.admitted.unit] = terms.admitted.node
+                wires.append((self.own, name))
+        gone = {name for name, one in self.release_policy.partners.items() if one.terms == "removed"}
+        wires = [pair for pair in wires if not gone.intersection(pair)]
+        self.others = tuple(sorted(set(self.partners) - {self.own}))
+        self.policy = ReleasePolicy(
+            self.structure, own=self.own, nations=self.partners, wires=wires, policy=self.release_policy
+        )
+        self._picture_audiences = ()
+        self._event_audiences = ()
 
     @property
     def own_audience(self) -> frozenset[str]:
@@ -112,6 +203,8 @@ class State:
         """What an own thing is called towards an audience; another audience cannot join the two."""
         key = (what, number, audience)
         if key not in self._aliases:
+            if len(self._aliases) >= MAX_ALIASES:
+                self._aliases.clear()
             self._aliases[key] = derive(self.secrets.ids, what, audience_name(audience), number)[:ID_BYTES]
         return self._aliases[key]
 
@@ -151,6 +244,7 @@ class State:
                 one.partners
                 for kind in ("event", "warning")
                 for one in self.policy.audiences(unit, KINDS[kind].content)
+                if one.edition == "full"
             }
             self._picture_audiences = (self.own_audience, *sorted(spoken, key=sorted))
         return self._picture_audiences
@@ -160,9 +254,10 @@ class State:
         if not self._event_audiences:
             pictures = self.picture_audiences()
             told = {
-                one.partners
+                one.partners if full else one.partners | {REDUCED}
                 for sensor in self.sensors.values()
-                for one in self.policy.audiences(sensor.unit, KINDS["track"].content)
+                for full in (True, False)
+                for one in self.policy.audiences(sensor.unit, KINDS["track"].content, reduced=not full)
             }
             self._event_audiences = (*pictures, *sorted(told.difference(pictures), key=sorted))
         return self._event_audiences

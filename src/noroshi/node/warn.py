@@ -7,12 +7,16 @@ what it is told.
 from __future__ import annotations
 
 from noroshi.clock import seconds
+from noroshi.messages import KINDS
+from noroshi.messages.bodies import WarningBody
 from noroshi.node import alerting, deciding, rows
 from noroshi.node.events import Estimate, Event
 from noroshi.node.outlook import Outlook, look_ahead
 from noroshi.node.speak import say
 from noroshi.node.state import Said
 from noroshi.node.work import Work
+from noroshi.sharing.reduced import tear_line
+from noroshi.sharing.release import audience_name
 from noroshi.warning.lifecycle import apply
 
 EAGER_S = 0.1
@@ -78,13 +82,15 @@ def _gap_s(work: Work, event: Event) -> float:
 
 def timer_name(work: Work, event: Event) -> str:
     """The timer of one picture. Says nothing of other audiences: timers of one instant act in the order of names."""
-    return f"look:{work.state.picture_audiences().index(event.audience)}:{event.number}"
+    return f"look:{audience_name(event.audience)}:{event.number}"
 
 
 def due(work: Work, rest: str) -> None:
     """The timer of a picture has come due."""
-    audience, _, number = rest.partition(":")
-    look(work, work.state.events.get(work.state.picture_audiences()[int(audience)], int(number)))
+    name, _, number = rest.partition(":")
+    audience = frozenset(name.split("+"))
+    if audience in work.state.picture_audiences():  # a changed policy may have ended it
+        look(work, work.state.events.get(audience, int(number)))
 
 
 def _warn(work: Work, event: Event, estimate: Estimate, outlook: Outlook) -> None:
@@ -102,6 +108,8 @@ def _warn(work: Work, event: Event, estimate: Estimate, outlook: Outlook) -> Non
     )
     if body is None:
         return
+    if event.audience not in _warned_in_full(work):
+        return
     message = say(
         work,
         "warning",
@@ -111,12 +119,44 @@ def _warn(work: Work, event: Event, estimate: Estimate, outlook: Outlook) -> Non
         event=state.event_alias(event),
         expires_ns=body.valid_until_ns,
     )
-    state.warnings[message.id] = Said(f"{state.own}'s warning ({body.state})", state.own_audience)
+    if event.audience == state.own_audience:
+        _declare(work, event, body)
+    state.warnings[message.id] = Said(
+        f"{state.own}'s warning ({body.state})", state.own_audience, work.now_ns
+    )
     if event.audience == state.own_audience:
         rows.show_warning(work, message, body)
         alerting.warned(work, event, body)
         if body.state == "issued":
             deciding.request_tasks(work, event, "a warning was issued")
+
+
+def _warned_in_full(work: Work) -> set[frozenset[str]]:
+    """The audiences that are told all that their picture gives; others have a picture for other kinds only."""
+    state = work.state
+    audiences = state.policy.audiences(state.genesis.assessing_unit, KINDS["warning"].content)
+    return {state.own_audience, *(one.partners for one in audiences if one.edition == "full")}
+
+
+def _declare(work: Work, event: Event, body: WarningBody) -> None:
+    """Warns those, by a tear-line, whom the policy wants warned of what they may not see: a declared release."""
+    state = work.state
+    unit = state.genesis.assessing_unit
+    for audience in state.policy.audiences(unit, KINDS["warning"].content):
+        if audience.edition == "declared":
+            alias = state.alias("declared", event.number, audience.partners)
+            line = tear_line(body, state.release_policy.grid)
+            expires_ns = line.valid_until_ns
+            say(
+                work,
+                "warning",
+                unit,
+                audience.partners,
+                line,
+                event=alias,
+                expires_ns=expires_ns,
+                declared=True,
+            )
 
 
 def _end_when_over(work: Work, event: Event, outlook: Outlook | None) -> None:

@@ -6,20 +6,32 @@ finished commit durable.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from noroshi.log import Batch, OutboxRow, Record
+from noroshi.clock import NEVER, seconds
+from noroshi.errors import LocalError
+from noroshi.log import Batch, Cut, Forget, OutboxRow, Record
 from noroshi.messages.canonical import encode
-from noroshi.messages.kinds import Lane
+from noroshi.messages.kinds import DAY_S, YEAR_S, Lane
 from noroshi.node.inputs import Answer, Commit
-from noroshi.sharing import CAP_GATEWAY, STAFF
+from noroshi.sharing import CAP_GATEWAY, STAFF, party_of
 
 if TYPE_CHECKING:
     from noroshi.node.state import State
 
 MS_PER_NS = 1_000_000
+
+KEPT_S = 30 * DAY_S
+"""Bodies of timers, receipts, links' states and the like: as long as those of tracks, which they explain."""
+
+ACTS_S = YEAR_S
+"""Bodies of refusals and release decisions: as long as those of the warnings that they are about."""
+
+FOR_EVER_S = float("inf")
+"""Bodies without which nobody could say who we are and whose word counted: genesis, keys, policies, retention itself."""
 
 
 class Work:
@@ -30,17 +42,40 @@ class Work:
         self.now_ns = now_ns
         self._records: list[Record] = []
         self._rows: list[OutboxRow] = []
+        self._cuts: tuple[Cut, ...] = ()
+        self._forget: Forget | None = None
         self.answer = Answer("accepted")
 
-    def record(self, type_: str, body: bytes) -> None:
-        """Adds a record to the chain."""
-        self._records.append(self.state.chain.link(self.now_ns, type_, body))
+    def record(self, type_: str, body: bytes, keep_s: float = KEPT_S) -> None:
+        """Adds a record to the chain; retention keeps its body for `keep_s`."""
+        keep_ns = NEVER if keep_s == FOR_EVER_S else self.now_ns + seconds(keep_s)
+        self._records.append(self.state.chain.link(self.now_ns, type_, body, keep_ns))
 
-    def send(self, party: str, lane: int, data: bytes, key: str = "") -> int:
+    def keep(self, keep_s: float) -> None:
+        """Says how long the body of the input itself is kept, now that it is known what it holds."""
+        keep_ns = NEVER if keep_s == FOR_EVER_S else self.now_ns + seconds(keep_s)
+        self._records[0] = msgspec.structs.replace(self._records[0], keep_ns=keep_ns)
+
+    def send(self, party: str, lane: int, data: bytes, key: str = "", why: Hashable = None) -> int:
         """Adds an outbox row; its number. Called by the release stage and the two projections below only."""
-        row = self.state.outboxes.put(party, lane, key, self.now_ns, data)
+        row = self.state.outboxes.put(party, lane, key, self.now_ns, data, why)
         self._rows.append(row)
         return row.number
+
+    def restart(self, party: str, may_still_go: Callable[[Hashable], bool]) -> None:
+        """Begins a partner's streams anew: what may no longer go is taken out before it is sent.
+
+        Cuts come before the rows of the same commit, so nothing may have been sent to the party in it yet.
+        """
+        if any(party_of(row.stream) == party for row in self._rows):
+            raise LocalError(
+                "begin a partner's streams anew", subject=party, cause="rows of this commit stand there"
+            )
+        self._cuts += self.state.outboxes.restart(party, may_still_go)
+
+    def forget(self, what: Forget) -> None:
+        """Lets the store drop what need not be kept."""
+        self._forget = what
 
     def show(self, type_: str, says: str, *, lane: int = Lane.NOTICE, key: str = "", **fields: Any) -> None:
         """Adds a row to the staff's stream: plain JSON, with a sentence for the timeline."""
@@ -53,7 +88,8 @@ class Work:
 
     def refuse(self, party: str, reason: str, detail: str = "") -> None:
         """Records a refusal with its reason, for our own side; the giver is only told that it was refused."""
-        self.record("refusal", encode({"party": party, "reason": reason, "detail": detail[:500]}))
+        body = encode({"party": party, "reason": reason, "detail": detail[:500]})
+        self.record("refusal", body, ACTS_S)
         self.show(
             "refusal", f"Refused from {party}: {reason}", party=party, reason=reason, detail=detail[:500]
         )
@@ -69,4 +105,5 @@ class Work:
 
     def finish(self) -> Commit:
         """The whole commit."""
-        return Commit(Batch(tuple(self._records), tuple(self._rows)), self.answer)
+        batch = Batch(tuple(self._records), tuple(self._rows), self._cuts, self._forget)
+        return Commit(batch, self.answer)

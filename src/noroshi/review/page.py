@@ -131,6 +131,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> st
     return f'<div class="wrap"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
+def _dropped(log: Log) -> str:
+    """What retention has left out of a log, if anything."""
+    return f", {log.dropped} of them without their content, which retention has let go" if log.dropped else ""
+
+
 def _summary(logs: Sequence[Log], measures: Measures, judged: Sequence[Judged], digest: str) -> str:
     met = sum(one.met for one in judged)
     outcome = (
@@ -148,7 +153,8 @@ def _summary(logs: Sequence[Log], measures: Measures, judged: Sequence[Judged], 
         (
             "Nodes",
             ", ".join(
-                f"{escape(log.node)} ({escape(log.partner)}): {len(log.entries)} records" for log in logs
+                f"{escape(log.node)} ({escape(log.partner)}): {len(log.entries)} records{_dropped(log)}"
+                for log in logs
             ),
         ),
         (

@@ -38,6 +38,12 @@ NEEDED = {
 """The fields without which a record of a type says nothing to a review: a chain can hold another program's records."""
 
 
+DROPPED = "dropped"
+"""The type of an entry of whose record retention has left no more than the header: its number and its time."""
+
+NOT_KEPT = "refused for a reason that is no longer kept"
+
+
 class NotALogError(OperatorError):
     """The records do not begin as a node's log does."""
 
@@ -70,17 +76,23 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One node's log: its first record's fields, its entries, the end of its chain."""
+    """One node's log: its first record's fields, its entries, the end of its chain; dropped: how many of the entries
+    say nothing any more, since retention has let their bodies go.
+    """
 
     node: str
     partner: str
     genesis: dict[str, Any]
     entries: tuple[Entry, ...]
     head: bytes
+    dropped: int = 0
 
 
 def open_log(subject: str, records: Iterable[Record]) -> Log:
-    """Opens one node's log, checking the chain. Raises DamagedRecordError or NotALogError."""
+    """Opens one node's log, checking the chain. Raises DamagedRecordError or NotALogError.
+
+    What retention has dropped is skipped over and counted: its entries have a time and the type `DROPPED`.
+    """
     checked = list(verified(subject, records))
     if not checked or checked[0].type != "genesis" or checked[0].body is None:
         raise NotALogError(
@@ -92,11 +104,12 @@ def open_log(subject: str, records: Iterable[Record]) -> Log:
             if not isinstance(genesis[name], str):
                 raise TypeError(f"the {name} is no text")
         entries = tuple(_entries(genesis, checked))
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as error:
         raise NotALogError(
             "review the log", subject=subject, cause=f"a record does not open: {error}"
         ) from None
-    return Log(genesis["node"], genesis["partner"], genesis, entries, checked[-1].hash)
+    dropped = sum(entry.type == DROPPED for entry in entries)
+    return Log(genesis["node"], genesis["partner"], genesis, entries, checked[-1].hash, dropped)
 
 
 def merged(logs: Sequence[Log]) -> Iterator[Entry]:
@@ -107,15 +120,19 @@ def merged(logs: Sequence[Log]) -> Iterator[Entry]:
 
 
 def _entries(genesis: dict[str, Any], records: Sequence[Record]) -> Iterator[Entry]:
-    """Opens each record; an input is accepted unless a refusal follows it or its message was here before."""
+    """Opens each record; an input is accepted unless a refusal follows it or its message was here before.
+
+    A message that was taken in has been released or withheld, which its commit says: where that is the only trace of an
+    earlier one, it tells the first from the repeats.
+    """
     seen: set[bytes] = set()
     numbers: dict[str, int] = {}
+    whole = all(record.body is not None for record in records)
     for index, record in enumerate(records):
-        fields = (
-            msgspec.msgpack.decode(record.body)
-            if record.body is not None and record.type != "message"
-            else {}
-        )
+        if record.body is None:
+            yield _dropped(genesis, record)
+            continue
+        fields = msgspec.msgpack.decode(record.body) if record.type != "message" else {}
         for name in NEEDED.get(record.type, ()):
             if name not in fields:
                 raise KeyError(f"{record.type} {record.sequence} has no {name}")
@@ -128,7 +145,9 @@ def _entries(genesis: dict[str, Any], records: Sequence[Record]) -> Iterator[Ent
         )
         envelope, body = read_message(raw) if raw else (None, None)
         refusal, released = _outcome(records, index)
-        repeated = _repeated(record.type, fields, envelope, seen, numbers) and not released
+        again = _repeated(record.type, fields, envelope, seen, numbers)
+        in_doubt = not whole and record.type == "received" and envelope is not None
+        repeated = (again or in_doubt) and not released
         yield Entry(
             node=genesis["node"],
             partner=genesis["partner"],
@@ -143,6 +162,21 @@ def _entries(genesis: dict[str, Any], records: Sequence[Record]) -> Iterator[Ent
         )
 
 
+def _dropped(genesis: dict[str, Any], record: Record) -> Entry:
+    return Entry(
+        node=genesis["node"],
+        partner=genesis["partner"],
+        sequence=record.sequence,
+        now_ns=record.now_ns,
+        type=DROPPED,
+        accepted=False,
+        reason="",
+        fields={},
+        envelope=None,
+        body=None,
+    )
+
+
 def _outcome(records: Sequence[Record], index: int) -> tuple[str, bool]:
     """Why an input was refused, by the refusal in its own commit; and whether it was a message that was taken in.
 
@@ -154,8 +188,9 @@ def _outcome(records: Sequence[Record], index: int) -> tuple[str, bool]:
     for later in records[index + 1 :]:
         if later.is_input:
             break
-        if later.type == "refusal" and later.body is not None:
-            return str(msgspec.msgpack.decode(later.body)["reason"]), released
+        if later.type == "refusal":
+            reason = NOT_KEPT if later.body is None else str(msgspec.msgpack.decode(later.body)["reason"])
+            return reason, released
         released = released or later.type == "release"
     return "", released
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from noroshi.errors import LocalError
 from noroshi.log import OutboxRow
-from noroshi.service.node_dir import write_file
+from noroshi.service.files import write_file
 from noroshi.service.shell import NodeShell
 
 PARTY = "gateway:cap"

@@ -40,6 +40,7 @@ from noroshi.service.clocks import ScaledClock
 from noroshi.service.demo_line import Line
 from noroshi.service.exercise_files import DEFAULT_OUT, OutFolder, Staged, stage
 from noroshi.service.exercise_result import LIMITS, conclude
+from noroshi.service.files import write_file
 from noroshi.service.node_config import ClockConfig, PageLink
 from noroshi.service.node_dir import NodeDir
 from noroshi.service.ports import free_ports
@@ -460,7 +461,7 @@ def _one_token(directories: Sequence[NodeDir]) -> list[NodeDir]:
     token = first.page_token()
     made = []
     for one in directories:
-        node_dir.write_file(one.path / "keys" / "page.token", token.encode(), 0o600)
+        write_file(one.path / "keys" / "page.token", token.encode(), 0o600)
         page = msgspec.structs.replace(one.config.page, token_sha256=first.config.page.token_sha256)
         made.append(one.with_config(msgspec.structs.replace(one.config, page=page)))
     return made

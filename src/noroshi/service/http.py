@@ -106,10 +106,10 @@ class Pages:
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
     async def info(self, request: Request) -> Response:
-        """The hello object, and whether the node has failed."""
+        """The hello object, and what is the matter with the node, if anything is."""
         if not self._has_token(request.headers, self._config.page.token_sha256):
             return refusal()
-        return JSONResponse({**timed(self._hello, self._shell.clock), "trouble": self._shell.failed})
+        return JSONResponse({**timed(self._hello, self._shell.clock), "trouble": self._shell.trouble})
 
     async def give(self, request: Request) -> Response:
         """Takes inputs; answers when they are durable."""
@@ -218,8 +218,8 @@ class Pages:
         while True:
             await asyncio.sleep(CLOCK_EVERY_S)
             frame = {"type": "clock", "now_ms": clock.now_ns() // 1_000_000, "speed": clock.speed}
-            if self._shell.failed:
-                frame["trouble"] = self._shell.failed
+            if self._shell.trouble:
+                frame["trouble"] = self._shell.trouble
             await _send_in_time(socket, _json(frame))
 
     async def _listen(self, socket: WebSocket) -> None:

@@ -18,28 +18,33 @@ import hashlib
 import random
 import ssl
 from collections.abc import Callable
-from typing import Literal, NoReturn
+from typing import Literal
 
 from noroshi.clock import ceil_to
 from noroshi.errors import LocalError, PartnerError
-from noroshi.node.inputs import Answer, LinkChanged, ReceiptGiven, Received
+from noroshi.log import OutboxRow
+from noroshi.node.inputs import Answer, Input, LinkChanged, Received, said_input
 from noroshi.service.link_keys import client_context, server_context
 from noroshi.service.node_config import PeerConfig
 from noroshi.service.node_dir import NodeDir
 from noroshi.service.ports import listen_on
 from noroshi.service.shell import NodeShell
 from noroshi.sharing.link import (
+    CHECKPOINT_EVERY_S,
     PING_EVERY_S,
     SILENT_AFTER_S,
     TICK_NS,
+    Attested,
+    Event,
     Heard,
-    LinkProtocolError,
     LinkSession,
     Offset,
     PeerReady,
-    Receipt,
+    Receipted,
+    Restarted,
     Row,
 )
+from noroshi.sharing.streams import START, Position, Statement, stream_of
 
 HANDSHAKE_S = 5.0
 """Longest TLS handshake and longest wait for the peer's hello."""
@@ -54,13 +59,11 @@ RETRY_FIRST_S, RETRY_CAP_S = 0.05, 2.0
 """Pauses between dials double from the first to the cap, each drawn from half to all of itself."""
 
 READ_BYTES = 65_536
-SEND_ROWS = 64
-"""Rows read and written at a time; then the peer's socket must drain."""
-
-MAX_UNDURABLE = 256
-"""Rows of a peer that may wait for our disk before we stop reading its socket."""
 
 WRITE_BUFFER_BYTES = 256 * 1024
+
+CROWDED_S = 0.05
+"""How long a socket is left alone when too much of its partner waits already."""
 
 OFFSET_NEWS_S = 0.1
 """A change of the peer's clock offset that is worth a record, in seconds of life."""
@@ -82,13 +85,14 @@ class PartnerLink:
         self._offset_s = 0.0
         self._error_s = 0.0
         self._connection: asyncio.Task[None] | None = None
-        self._receipt: Receipt | None = None
+        self._receipt: Statement | None = None
         self._receipt_under_way = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Runs one connection to its end, in the place of an earlier one; whether the peer's hello was good."""
         if self._connection is not None:
             self._connection.cancel()
+        self._shell.drop(self.party)
         connection = _Connection(self, self._shell, self._own, reader, writer)
         task = asyncio.ensure_future(connection.run())
         self._connection = task
@@ -106,6 +110,7 @@ class PartnerLink:
             writer.transport.abort()
             if self._connection is task:
                 self._connection = None
+                self._shell.drop(self.party)
                 self._note(f"link to {self.partner} ended: {reason}")
                 self.changed("down")
         return connection.session.ready
@@ -129,7 +134,7 @@ class PartnerLink:
                 LinkChanged(party=self.party, state=state, offset_s=self._offset_s, error_s=self._error_s)
             )
 
-    def receipted(self, receipt: Receipt) -> None:
+    def receipted(self, receipt: Statement) -> None:
         """Gives a receipt to the node; while one is being made durable only the newest of the others is kept."""
         self._receipt = receipt
         if not self._receipt_under_way:
@@ -140,7 +145,7 @@ class PartnerLink:
         if receipt is None:
             return
         with contextlib.suppress(LocalError):
-            given = ReceiptGiven(party=self.party, upto=receipt.upto, signature=receipt.signature)
+            given = said_input(self.party, Receipted(receipt))
             self._shell.offer(given).add_done_callback(self._receipt_done)
             self._receipt_under_way = True
 
@@ -168,19 +173,17 @@ class _Connection:
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._heard_s = self._loop.time()
-        self._sent = 0
-        self._receipted = 0
-        self._undurable = 0
-        self._room = asyncio.Event()
-        self._room.set()
+        self._attested: Position = START
+        self._attested_s = 0.0
         self._failed: LocalError | None = None
         self._ready = asyncio.Event()
+        self._wake = shell.follow(link.party)
 
     async def run(self) -> None:
         """Until the connection ends. Raises PartnerError, LocalError, OSError or TimeoutError with the cause."""
         self._writer.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
-        resume_after = self._shell.received_upto(self._link.party)
-        self._writer.write(self.session.hello(resume_after=resume_after, now_ns=self._shell.clock.now_ns()))
+        held = self._shell.received(self._link.party)
+        self._writer.write(self.session.hello(held=held, now_ns=self._shell.clock.now_ns()))
         parts = [asyncio.ensure_future(part) for part in (self._read(), self._send(), self._watch())]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -196,70 +199,81 @@ class _Connection:
             now_ns = self._shell.clock.now_ns()
             self._heard_s = self._loop.time()
             for event in self.session.receive(data, now_ns):
-                self._take(event)
-            await self._room.wait()
+                await self._take(event)
             if self._failed is not None:
                 raise self._failed
+            while self._shell.crowded(self._link.party):
+                await asyncio.sleep(CROWDED_S)
 
-    def _take(self, event: PeerReady | Row | Receipt | Heard | Offset) -> None:
-        party = self._link.party
+    async def _take(self, event: Event) -> None:
+        """What the peer sends is bounded by the windows of the session: more than they hold ends the connection."""
+        shell, party = self._shell, self._link.party
         match event:
-            case PeerReady(resume_after, _):
-                if resume_after > self._shell.outbox_upto(party):
-                    self._refuse(f"it holds row {resume_after} of ours, which this record does not have")
-                self._sent = resume_after
+            case PeerReady(held, _):
+                self._writer.write(self.session.greet(held, shell.sent(party), shell.durable_there(party)))
                 self._ready.set()
                 self._ping()
-            case Row(number, data):
-                self._undurable += 1
-                if self._undurable >= MAX_UNDURABLE:
-                    self._room.clear()
-                self._shell.offer(Received(party=party, number=number, raw=data)).add_done_callback(
-                    self._durable
-                )
-            case Receipt(upto, _):
-                if upto > self._shell.outbox_upto(party):
-                    self._refuse(f"it receipts row {upto} of ours, which there is not")
-                if upto > self._receipted:
-                    self._receipted = upto
-                    self._link.receipted(event)
+            case Row(lane, number, data):
+                self._offer(Received(party=party, number=number, raw=data, lane=lane))
+            case Receipted(statement):
+                self._link.receipted(statement)
+                self._wake.set()
+            case Attested():
+                self._offer(said_input(party, event))
+            case Restarted():
+                # Rows that follow belong to the new streams: the core must have begun them when it gets the first.
+                await self._offer(said_input(party, event))
             case Heard(answer):
                 self._writer.write(answer)
             case Offset():
                 self._link.changed("up", event)
 
-    def _refuse(self, cause: str) -> NoReturn:
-        raise LinkProtocolError("keep the link", subject=self._link.partner, cause=cause)
+    def _offer(self, given: Input) -> asyncio.Future[Answer]:
+        answer = self._shell.offer(given)
+        answer.add_done_callback(self._durable)
+        return answer
 
     def _durable(self, answer: asyncio.Future[Answer]) -> None:
-        self._undurable -= 1
         if not answer.cancelled() and isinstance(error := answer.exception(), LocalError):
             self._failed = error
-        if self._undurable < MAX_UNDURABLE // 2 or self._failed is not None:
-            self._room.set()
+            self._wake.set()
 
     async def _send(self) -> None:
         """Receipts and rows, each time there are some, on the party's tick of the node's clock."""
-        shell, party = self._shell, self._link.party
-        wake = shell.follow(party)
-        receipted = 0
+        shell, party, session = self._shell, self._link.party, self.session
+        receipted = START
         try:
             await self._ready.wait()
             while True:
                 await asyncio.sleep(shell.clock.delay_s(ceil_to(shell.clock.now_ns(), TICK_NS)))
-                wake.clear()
-                if shell.received_upto(party) > receipted:
-                    receipted, signature = shell.receipt(party)
-                    self._writer.write(self.session.receipt(receipted, signature))
-                while rows := shell.store.outbox(party, self._sent, SEND_ROWS):
-                    self._writer.write(self.session.rows(rows))
-                    self._sent = rows[-1].number
-                    await self._writer.drain()
+                self._wake.clear()
                 if self._failed is not None:
                     raise self._failed
-                await wake.wait()
+                if shell.received(party) != receipted:
+                    statement = shell.receipt(party)
+                    receipted = statement.position
+                    self._writer.write(session.receipt(statement))
+                if session.epoch != shell.sent(party).epoch:
+                    self._writer.write(session.restart(shell.durable_there(party)))
+                self._writer.write(session.serve(self._outbox))
+                self._attest()
+                await self._writer.drain()
+                if not session.can_serve(shell.sent(party)):
+                    await self._wake.wait()
         finally:
-            shell.unfollow(party, wake)
+            shell.unfollow(party, self._wake)
+
+    def _outbox(self, lane: int, after: int, limit: int) -> list[OutboxRow]:
+        return self._shell.store.outbox(stream_of(self._link.party, lane), after, limit)
+
+    def _attest(self) -> None:
+        """Signs where our streams stand, once a while, when all of it has been sent."""
+        now_s, sent = self._loop.time(), self._shell.sent(self._link.party)
+        due = now_s - self._attested_s >= CHECKPOINT_EVERY_S
+        all_sent = self.session.sent == sent.upto and self.session.epoch == sent.epoch
+        if due and sent != self._attested and all_sent:
+            self._attested, self._attested_s = sent, now_s
+            self._writer.write(self.session.checkpoint(self._shell.checkpoint(self._link.party)))
 
     async def _watch(self) -> None:
         """Pings, and notices silence."""
@@ -276,6 +290,7 @@ class _Connection:
             if self._loop.time() - pinged_s >= PING_EVERY_S:
                 pinged_s = self._loop.time()
                 self._ping()
+                self._attest()
 
     def _ping(self) -> None:
         self._writer.write(self.session.ping(self._shell.clock.now_ns()))

@@ -21,8 +21,18 @@ from noroshi.documents import Path as Place
 from noroshi.errors import InputError
 from noroshi.messages.trust import is_realm
 from noroshi.service.clocks import RealClock, RunningClock, ScaledClock
+from noroshi.service.quotas import Quotas
 
 CONFIG_VERSION = 1
+
+MAX_CLOCK_ERROR_S = 60.0
+"""A clock that may be further from UTC is no clock: in a minute a missile flies 400 km."""
+
+MIN_BUDGET_BYTES = 1 << 20
+"""A record of a few hundred messages; less cannot hold the first one and its snapshot."""
+
+MIN_RETENTION_S = 60.0
+"""Each retention costs a snapshot; more often than each minute they would get in the way of the work."""
 
 _PARTNER = re.compile(r"[A-Z]{3}"), "a partner is three capital letters, for example JPN"
 _NODE = re.compile(r"[a-z][a-z0-9-]{0,31}"), "a node is a short name in small letters, for example jpn"
@@ -50,18 +60,22 @@ class PeerConfig(Element, frozen=True, kw_only=True):
 
 
 class ClockConfig(Element, frozen=True, kw_only=True):
-    """`real`, or `scaled` with the three figures of `ScaledClock`."""
+    """`real`, or `scaled` with the three figures of `ScaledClock`.
+
+    error_s: how far this machine's clock may be from UTC; what the node sends carries it as its claimed error.
+    """
 
     mode: Literal["real", "scaled"] = "real"
     start_ns: int = 0
     anchor_unix_ns: int = 0
     speed: float = 1.0
+    error_s: float = 0.0
 
     def clock(self) -> RunningClock:
         """The clock that this describes."""
         if self.mode == "real":
-            return RealClock()
-        return ScaledClock(self.start_ns, self.anchor_unix_ns, self.speed)
+            return RealClock(self.error_s)
+        return ScaledClock(self.start_ns, self.anchor_unix_ns, self.speed, self.error_s)
 
 
 class PageConfig(Element, frozen=True, kw_only=True):
@@ -77,6 +91,19 @@ class FeedConfig(Element, frozen=True, kw_only=True):
 
     token_sha256: str
     sensors: tuple[str, ...] = ()
+
+
+class RecordConfig(Element, frozen=True, kw_only=True):
+    """The record on the disk.
+
+    budget_bytes: what it may grow to; reserve_bytes: free space of the disk that it leaves to others and to its own
+    repair; what is refused when either is short is in the manual. retention_every_s: how often what need not be kept is
+    let go.
+    """
+
+    budget_bytes: int = 16 << 30
+    reserve_bytes: int = 64 << 20
+    retention_every_s: float = 86_400.0
 
 
 class PageLink(Element, frozen=True, kw_only=True):
@@ -99,6 +126,8 @@ class NodeConfig(Element, frozen=True, kw_only=True):
     feeds: FeedConfig
     version: int = CONFIG_VERSION
     clock: ClockConfig = ClockConfig()
+    record: RecordConfig = RecordConfig()
+    quotas: Quotas = Quotas()
     peers: tuple[PeerConfig, ...] = ()
     pages: tuple[PageLink, ...] = ()
 
@@ -159,6 +188,7 @@ def _check(document: Document, config: NodeConfig) -> None:
     if config.page.host not in ("127.0.0.1", "::1", "localhost"):
         hint = "write 127.0.0.1, and put a proxy with TLS in front of it for other machines"
         fail(document, ("page", "host"), "the page is served without TLS, on this machine only", hint)
+    _check_limits(document, config)
     clock = config.clock
     if clock.mode == "real":
         return
@@ -171,6 +201,26 @@ def _check(document: Document, config: NodeConfig) -> None:
     if min(clock.start_ns, clock.anchor_unix_ns) < NS_PER_S:
         hint = "give start_ns and anchor_unix_ns, UTC nanoseconds"
         fail(document, ("clock",), "a scaled clock needs its start and its anchor", hint)
+
+
+def _check_limits(document: Document, config: NodeConfig) -> None:
+    """Refuses figures of clock, record and quotas that cannot be meant."""
+    record = config.record
+    if not 0.0 <= config.clock.error_s <= MAX_CLOCK_ERROR_S:
+        hint = f"write the seconds by which this machine's clock may be wrong, 0 to {MAX_CLOCK_ERROR_S:.0f}"
+        fail(document, ("clock", "error_s"), f"{config.clock.error_s} is no clock error", hint)
+    if record.budget_bytes < MIN_BUDGET_BYTES:
+        hint = f"a record needs {MIN_BUDGET_BYTES} bytes or more"
+        fail(document, ("record", "budget_bytes"), f"{record.budget_bytes} is too small", hint)
+    if not 0 <= record.reserve_bytes < record.budget_bytes:
+        hint = "it is 0 or more, and below budget_bytes"
+        fail(document, ("record", "reserve_bytes"), f"{record.reserve_bytes} is no reserve", hint)
+    if record.retention_every_s < MIN_RETENTION_S:
+        hint = f"let go at most every {MIN_RETENTION_S:.0f} seconds; a day is 86400"
+        fail(document, ("record", "retention_every_s"), f"{record.retention_every_s} is too often", hint)
+    field, cause = config.quotas.defect
+    if field:
+        fail(document, ("quotas", field), f"{getattr(config.quotas, field)} is no such quota", cause)
 
 
 def _formed(config: NodeConfig) -> list[tuple[Place, tuple[re.Pattern[str], str], str]]:

@@ -2,8 +2,11 @@
 
 jpn/ node.json        who, where, whom linked to (no secret)
      genesis.bin      the first record: structure, trusted roots, sensors, posts, rules
-     keys/            0700; signing.seed ids.seed link.key.pem page.token feed.token (0600), link.cert.pem
+     jpn.request      what its root is to certify: the newest signing key
+     keys/            0700; signing.seed (and signing-2.seed ...) ids.seed link.key.pem page.token feed.token (0600),
+                      link.cert.pem
      peers/           link certificates of the partners, <PARTNER>.pem
+     trust/           pins and what roots have said, for the running node to take (`trust_files`)
      record.db        the record; record.lock while a node runs on it
      alerts/          public alerts as CAP files
 
@@ -15,9 +18,7 @@ join([jpn, usa, kor])
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets as system_secrets
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,12 @@ from pathlib import Path
 import msgspec
 
 from noroshi.errors import InputError, OperatorError
+from noroshi.messages import canonical
 from noroshi.messages.signing import SECRET_BYTES
 from noroshi.node.inputs import Genesis, Secrets, decode_input, encode_input
+from noroshi.node.trusting import Keyring
+from noroshi.service.files import make_private, read_file, write_file
+from noroshi.service.key_files import Key, new_seed
 from noroshi.service.link_keys import fingerprint, new_link_key
 from noroshi.service.node_config import (
     Address,
@@ -88,10 +93,41 @@ class NodeDir:
 
     def secrets(self) -> Secrets:
         """The node's own secrets. Raises InputError when one is missing, damaged or readable by others."""
-        return Secrets(
-            signing=_secret(self.path / "keys" / "signing.seed", SECRET_BYTES),
-            ids=_secret(self.path / "keys" / "ids.seed", SECRET_BYTES),
-        )
+        first, *later = (_secret(path, SECRET_BYTES) for path in self._seed_paths())
+        ids = _secret(self.path / "keys" / "ids.seed", SECRET_BYTES)
+        return Keyring(first, ids, tuple(later)) if later else Secrets(first, ids)
+
+    @property
+    def request_path(self) -> Path:
+        """What the partner's root is asked to certify."""
+        return self.path / f"{self.config.node}.request"
+
+    def newest_key(self) -> Key:
+        """The newest signing key, certified or not. Raises InputError like `secrets`."""
+        own = self.config
+        seed = _secret(self._seed_paths()[-1], SECRET_BYTES)
+        return Key(realm=own.realm, partner=own.partner, role="node", subject=own.node, seed=seed)
+
+    def write_request(self) -> Path:
+        """Writes what the root is asked to certify, for the newest key; where it lies."""
+        write_file(self.request_path, canonical.encode(self.newest_key().request()), 0o600)
+        return self.request_path
+
+    def rotate(self) -> Path:
+        """Makes a new signing key beside the others and asks for its certificate; where the request lies.
+
+        The node goes on with the old one until it has been given a certificate of the new.
+        """
+        write_file(self.path / "keys" / f"signing-{len(self._seed_paths()) + 1}.seed", new_seed(), 0o600)
+        return self.write_request()
+
+    def _seed_paths(self) -> list[Path]:
+        """Seeds of all signing keys that this node has had, oldest first; there is always a first."""
+        keys = self.path / "keys"
+        paths = [keys / "signing.seed"]
+        while (path := keys / f"signing-{len(paths) + 1}.seed").exists():
+            paths.append(path)
+        return paths
 
     def page_token(self) -> str:
         """The token that opens the page. For showing to the person at this machine, and nowhere else."""
@@ -115,7 +151,7 @@ class NodeDir:
             raise InputError(
                 str(self.path / CONFIG_NAME), None, "peers", cause, "add it with `noroshi node pin`"
             )
-        pem = _read(path, f"ask {partner} for its link certificate and compare fingerprints")
+        pem = read_file(path, f"ask {partner} for its link certificate and compare fingerprints")
         if _fingerprint(path) != peer.tls_fingerprint:
             cause = f"its fingerprint is not the one that {CONFIG_NAME} pins"
             raise InputError(
@@ -151,7 +187,7 @@ class NodeDir:
                 "pin a partner", subject=peer.partner, cause="certificate and fingerprint do not match",
                 hint="compare fingerprints with the partner over another way",
             )  # fmt: skip
-        (self.path / "peers").mkdir(mode=0o700, exist_ok=True)
+        make_private(self.path / "peers")
         write_file(self.path / "peers" / f"{peer.partner}.pem", certificate_pem, 0o600)
         others = [one for one in self.config.peers if one.partner != peer.partner]
         peers = tuple(sorted([*others, peer], key=lambda one: one.partner))
@@ -174,8 +210,8 @@ def create(
 ) -> NodeDir:
     """A new node's directory, readable by its owner only. Keys are drawn unless `secrets` hands them in.
 
-    Raises OperatorError when there is a node in it already, or it cannot be written; InputError for wrong
-    names.
+    Raises OperatorError when there is a node in it already, others could meddle with it, or it cannot be written;
+    InputError for wrong names.
     """
     place = Path(path)
     if (place / CONFIG_NAME).exists() or (place / "keys").exists():
@@ -197,12 +233,11 @@ def create(
         clock=clock or ClockConfig(),
     )
     parse_config(config_bytes(config).decode(), str(place / CONFIG_NAME))
-    own = secrets or Secrets(os.urandom(SECRET_BYTES), os.urandom(SECRET_BYTES))
+    own = secrets or Secrets(new_seed(), new_seed())
     key_pem, certificate_pem = new_link_key(node)
     try:
         for directory in (place, place / "keys", place / "peers", place / "alerts"):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            directory.chmod(0o700)
+            make_private(directory)
         write_file(place / "keys" / "signing.seed", own.signing, 0o600)
         write_file(place / "keys" / "ids.seed", own.ids, 0o600)
         write_file(place / "keys" / "link.key.pem", key_pem, 0o600)
@@ -217,7 +252,9 @@ def create(
             "make a node", subject=str(place), cause=error.strerror or "",
             hint="choose a directory that this user may write, on a disk with free space",
         ) from None  # fmt: skip
-    return load(place)
+    made = load(place)
+    made.write_request()
+    return made
 
 
 def load(path: Path | str) -> NodeDir:
@@ -248,7 +285,7 @@ def join(directories: Iterable[NodeDir], wires: Iterable[tuple[str, str]] | None
 
 def read_genesis(path: Path, *, realm: str, partner: str, node: str) -> Genesis:
     """The genesis in a file. Raises InputError when it is missing, damaged, or of another node."""
-    raw = _read(path, "give it with `noroshi node genesis`, or restore the file")
+    raw = read_file(path, "give it with `noroshi node genesis`, or restore the file")
     try:
         genesis = decode_input(raw)
     except msgspec.MsgspecError as error:
@@ -263,37 +300,8 @@ def read_genesis(path: Path, *, realm: str, partner: str, node: str) -> Genesis:
     return genesis
 
 
-def write_file(path: Path, data: bytes, mode: int) -> None:
-    """Puts a whole file in place: either all of it is there and on the disk, or nothing. Raises OSError."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def _read(path: Path, hint: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(str(path), None, "", "there is no such file", hint) from None
-    except OSError as error:
-        raise InputError(str(path), None, "", f"it cannot be read: {error.strerror}", hint) from None
-
-
 def _secret(path: Path, length: int) -> bytes:
-    raw = _read(path, _LOST)
+    raw = read_file(path, _LOST)
     if path.stat().st_mode & 0o077:
         cause = f"others may read this secret (mode {path.stat().st_mode & 0o777:04o})"
         raise InputError(str(path), None, "", cause, f"run `chmod 600 {path}`, and think of a new key")
@@ -303,7 +311,7 @@ def _secret(path: Path, length: int) -> bytes:
 
 
 def _fingerprint(path: Path) -> str:
-    raw = _read(path, _LOST)
+    raw = read_file(path, _LOST)
     try:
         return fingerprint(raw)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One node as one process: opens the record, replays it, listens, works until it is told to stop.
+"""One node as one process: opens the record, takes the node from it, listens, works until it is told to stop.
 
 Rules: whatever keeps it from starting is one sentence for the operator (exit 2) and leaves nothing half
 begun. SIGTERM and SIGINT stop it after the commit under way; SIGKILL loses nothing that anybody was told of.
@@ -25,10 +25,11 @@ from typing import Any, Protocol
 import uvicorn
 
 from noroshi.errors import LocalError
-from noroshi.log import Record
+from noroshi.log import Record, Snapshot
 from noroshi.node.inputs import Commit, Genesis, LinkChanged
 from noroshi.service import node_dir
 from noroshi.service.alert_files import AlertFiles
+from noroshi.service.control_files import ControlFiles
 from noroshi.service.hello import hello
 from noroshi.service.http import Pages, application
 from noroshi.service.links import NodeLinks
@@ -36,8 +37,9 @@ from noroshi.service.node_dir import NodeDir
 from noroshi.service.ports import listen_on
 from noroshi.service.resources import packaged_places, page_directory
 from noroshi.service.shell import Core, NodeShell
-from noroshi.service.sqlite_store import SqliteStore
+from noroshi.service.sqlite_store import Budget, SqliteStore
 from noroshi.service.staff_stream import StaffStream
+from noroshi.service.starting import Replaying, core_of
 
 FAILED_READS_S = 30.0
 """How long a node whose disk has failed still serves what it holds, so that its staff can read why."""
@@ -49,13 +51,12 @@ PAGE_STOP_S = 2
 Note = Callable[[str], None]
 
 
-class Cores(Protocol):
+class Cores(Replaying, Protocol):
     """Makes the core of a node; a test may hand in another one."""
 
     attribution: str
 
     def begin(self, now_ns: int, genesis: Genesis) -> tuple[Core, Commit]: ...
-    def replay(self, subject: str, records: Iterable[Record]) -> Core: ...
 
 
 class RealCores:
@@ -81,6 +82,11 @@ class RealCores:
 
         return Node.replay(subject, records, self._secrets, self._places)
 
+    def restore(self, subject: str, snapshot: Snapshot, records: Iterable[Record]) -> Core:
+        from noroshi.node import Node
+
+        return Node.restore(subject, snapshot, records, self._secrets, self._places)
+
 
 def run_node(
     path: Path | str,
@@ -102,7 +108,10 @@ def run_node(
     genesis = directory.genesis()
     made = cores(directory)
     config = directory.config
-    with SqliteStore.open(directory.record_path, realm=config.realm, node=config.node) as store:
+    budget = Budget(config.record.budget_bytes, config.record.reserve_bytes)
+    with SqliteStore.open(
+        directory.record_path, realm=config.realm, node=config.node, budget=budget
+    ) as store:
         process = NodeProcess(directory, genesis, store, made, notes)
         asyncio.run(process.run(say, watch_stdin=watch_stdin))
 
@@ -128,7 +137,17 @@ class NodeProcess:
             begun = time.monotonic()
             core, restarted = self._core(clock.now_ns())
             replayed_s = time.monotonic() - begun
-            shell = NodeShell(core, self.store, clock, recover=self._replayed, note=self._note)
+            shell = NodeShell(
+                core,
+                self.store,
+                clock,
+                recover=self._restored,
+                note=self._note,
+                disk=self.store,
+                quotas=config.quotas,
+                retention_every_s=config.record.retention_every_s,
+                last_ns=self._last_ns(),
+            )
             stream = StaffStream(shell)
             greeting = hello(self._genesis, config, self._cores.attribution)
             pages = Pages(shell, stream, config, greeting, page_directory())
@@ -141,6 +160,7 @@ class NodeProcess:
                     for part in (
                         stream.run(),
                         AlertFiles(shell, self._directory.alerts_path, self._note).run(),
+                        ControlFiles(shell, self._directory, self._note).run(),
                         server.serve(sockets=[page_socket]),
                     )
                 ]
@@ -159,23 +179,19 @@ class NodeProcess:
 
     def _core(self, now_ns: int) -> tuple[Core, bool]:
         """The node as its record has it, or a new one whose first record is then durable."""
-        if next(self.store.records(), None) is not None:
-            return self._replayed(), True
+        if self.store.status().records:
+            return self._restored(), True
         core, commit = self._cores.begin(now_ns, self._genesis)
         self.store.append([commit.batch])
         return core, False
 
-    def _replayed(self) -> Core:
-        core = self._cores.replay(str(self._directory.record_path), self.store.records())
-        for party, number in self.store.parties().items():
-            if core.outbox_upto(party) != number:
-                raise LocalError(
-                    "go on with the record",
-                    subject=str(self._directory.record_path),
-                    cause=f"it has {number} rows for {party}, of which this version makes {core.outbox_upto(party)}",
-                    hint="run the version that wrote it",
-                )
-        return core
+    def _restored(self) -> Core:
+        return core_of(self.store, self._cores, str(self._directory.record_path), self._note)
+
+    def _last_ns(self) -> int:
+        """The time of the last record."""
+        last = next(self.store.records(self.store.status().records - 1), None)
+        return last.now_ns if last is not None else 0
 
     def _links_are_down(self, shell: NodeShell) -> None:
         """What the node knew of its links ended with the process before this one."""
@@ -236,7 +252,7 @@ class NodeProcess:
         await asyncio.wait([working])
         await pages.close()
         server.should_exit = True
-        await asyncio.wait(tasks[2:], timeout=PAGE_STOP_S + 1)
+        await asyncio.wait(tasks[-1:], timeout=PAGE_STOP_S + 1)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,7 +2,8 @@
 
 A live record is read beside its writer (SQLite WAL); a copy needs its `-wal` file beside it if it was taken
 while the node ran. What SQLite cannot read is told as one sentence, which names the first damaged record
-where there is one.
+where there is one. What retention has let go is gone for every reader at once, also while its bytes are still being
+erased.
 
     with RecordFile("jpn/record.db") as file:
         for record in file.records(): ...
@@ -12,7 +13,6 @@ where there is one.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -21,36 +21,59 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
+from noroshi.clock import NEVER
 from noroshi.errors import LocalError, OperatorError
-from noroshi.log import DamagedRecordError, OutboxRow, Record
+from noroshi.log import DamagedRecordError, OutboxRow, Record, Snapshot
+from noroshi.service.record_schema import (
+    BUSY_S,
+    DIGEST_BYTES,
+    RECORD_NAME,
+    Head,
+    RecordFileError,
+    as_local,
+    errorname,
+    mark_of,
+    read_head,
+    told,
+)
+from noroshi.sharing.streams import EMPTY_HEAD
 
-RECORD_NAME = "record.db"
-APPLICATION_ID = 0x4E4F524F
-"""SQLite application id of a record ("NORO"): tells it from any other database."""
-
-SCHEMA_VERSION = 1
+__all__ = ["RECORD_NAME", "RecordFile", "RecordFileError", "find_records", "read_records"]
 
 PAGE_ROWS = 500
 """Rows per read of a whole record: bounds memory, and no read holds up the writer's checkpoints for long."""
 
-BUSY_S = 5.0
-"""How long a read waits for another process that recovers the file after a crash; normally not at all."""
+STREAMS_SCHEMA = 2
+"""The schema that brought streams, retention and snapshots: of an older file only the records are read."""
 
-_RECORDS = (
-    "SELECT sequence, previous, now_ns, type, body_hash, body, hash FROM records"
-    " WHERE sequence > ? ORDER BY sequence LIMIT ?"
-)
-_OUTBOX = (
-    "SELECT party, number, lane, key, now_ns, data, mark FROM outbox"
-    " WHERE party = ? AND number > ? ORDER BY number LIMIT ?"
-)
-_NEWEST = "SELECT key, max(number) FROM outbox WHERE party = ? AND key <> '' GROUP BY key"
+_COLUMNS = "sequence, previous, now_ns, type, body_hash, body, hash"
+_RECORDS = f"SELECT {_COLUMNS}, keep_ns FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?"
+_OLD_RECORDS = f"SELECT {_COLUMNS}, {NEVER} FROM records WHERE sequence > ? ORDER BY sequence LIMIT ?"
 _LAST = "SELECT coalesce(max(sequence), 0) FROM records"
-_PARTIES = "SELECT party, max(number) FROM outbox GROUP BY party ORDER BY party"
-
-
-class RecordFileError(OperatorError):
-    """The file of a record cannot be used as it is: a person must choose another or repair it."""
+_FORGETTING = "SELECT upto_sequence, before_ns FROM forgetting"
+_BASE = "SELECT number, head FROM bases WHERE stream = ?"
+_ABOVE = "number > max(?2, coalesce((SELECT number FROM bases WHERE stream = ?1), 0))"
+_OUTBOX = (
+    "SELECT stream, number, lane, key, now_ns, data, head, mark FROM outbox"
+    f" WHERE stream = ?1 AND {_ABOVE} ORDER BY number LIMIT ?3"
+)
+_NEWEST = f"SELECT key, max(number) FROM outbox WHERE stream = ?1 AND {_ABOVE} AND key <> '' GROUP BY key"
+# From one stream's name to the next through the index, since reading every row's would take seconds.
+_STREAMS = """
+WITH RECURSIVE named(stream) AS (
+    SELECT min(stream) FROM outbox
+    UNION ALL
+    SELECT (SELECT min(stream) FROM outbox WHERE stream > named.stream) FROM named WHERE named.stream IS NOT NULL)
+SELECT stream, max(number) FROM (
+    SELECT stream, (SELECT max(number) FROM outbox WHERE stream = named.stream) AS number
+        FROM named WHERE stream IS NOT NULL
+    UNION ALL
+    SELECT stream, number FROM bases)
+GROUP BY stream ORDER BY stream
+"""
+_SNAPSHOT = "SELECT sequence, head, manifest, signature, digests FROM snapshot"
+_SNAPSHOT_TYPES = (int, bytes, bytes, bytes, bytes)
+_PARTS = "SELECT digest, data FROM parts"
 
 
 class RecordFile:
@@ -58,23 +81,33 @@ class RecordFile:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connection = _open_read_only(self.path)
         try:
-            self.meta = read_meta(self._connection, self.path)
+            self.head: Head = read_head(self._connection, self.path)
         except BaseException:
             self._connection.close()
             raise
+        self.has_streams = self.head.schema >= STREAMS_SCHEMA
 
     @property
     def realm(self) -> str:
         """The realm of all that is in the record."""
-        return self.meta["realm"]
+        return self.head.realm
 
     @property
     def node(self) -> str:
         """The name of the node whose record it is."""
-        return self.meta["node"]
+        return self.head.node
+
+    @property
+    def notice(self) -> str:
+        """What a person should know before trusting what is read; empty for a record of this version."""
+        if self.head.is_newer:
+            return f"{self.path}: {self.head.newer}: it is opened for reading only; run that newer version to write it"
+        if not self.has_streams:
+            return f"{self.path}: an older noroshi wrote it (schema {self.head.schema}): only its records are read"
+        return ""
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """Records with a number above `after`, in order, unchecked.
@@ -84,40 +117,62 @@ class RecordFile:
         last = after
         while True:
             try:
-                with self._lock:
-                    rows = self._connection.execute(_RECORDS, (last, PAGE_ROWS)).fetchall()
+                rows, forgetting = self._page(last, PAGE_ROWS)
             except sqlite3.DatabaseError:
                 yield from self._one_by_one(last)
                 return
             for row in rows:
-                yield self._record(row, last)
+                yield self._record(row, last, forgetting)
                 last = row[0]
             if len(rows) < PAGE_ROWS:
                 return
 
-    def outbox(self, party: str, after: int, limit: int) -> list[OutboxRow]:
-        """At most `limit` rows of a party's outbox above number `after`, in order.
+    def outbox(self, stream: str, after: int, limit: int) -> list[OutboxRow]:
+        """At most `limit` rows of a stream above number `after`, in order.
 
         Raises LocalError for a row that is damaged: rows are outside the chain, so each has its own mark.
         """
         rows = []
-        for *fields, mark in self._all(_OUTBOX, party, after, limit):
-            row = OutboxRow(*fields)
-            if mark_of(row) != mark:
+        for *fields, data, head, mark in self._all(_OUTBOX, stream, after, limit):
+            row = OutboxRow(*[*fields, data, head])
+            if not isinstance(data, bytes) or not isinstance(head, bytes) or mark_of(row) != mark:
                 raise LocalError(
-                    "read the outbox", subject=f"{self.path}, {party} row {row.number}", cause="the row is damaged",
+                    "read the outbox", subject=f"{self.path}, {stream} row {row.number}", cause="the row is damaged",
                     hint="restore a copy of the record",
                 )  # fmt: skip
             rows.append(row)
         return rows
 
-    def newest(self, party: str) -> dict[str, int]:
-        """For each key that may be conflated, the number of its newest row in a party's outbox."""
-        return {str(key): int(number) for key, number in self._all(_NEWEST, party)}
+    def base(self, stream: str) -> tuple[int, bytes]:
+        """The last row of a stream that retention has let go, and its head; (0, the empty head) when there is none."""
+        for number, head in self._typed(_BASE, (int, bytes), stream):
+            return number, head
+        return 0, EMPTY_HEAD
 
-    def parties(self) -> dict[str, int]:
-        """Each party that has an outbox, and the number of its last row."""
-        return {str(party): int(number) for party, number in self._all(_PARTIES)}
+    def newest(self, stream: str) -> dict[str, int]:
+        """For each key that may be conflated, the number of its newest row in a stream."""
+        return dict(self._typed(_NEWEST, (str, int), stream, 0))
+
+    def streams(self) -> dict[str, int]:
+        """Each stream, and the number of its last row, let go or not."""
+        return dict(self._typed(_STREAMS, (str, int)))
+
+    def snapshot(self) -> Snapshot | None:
+        """The newest snapshot, unchecked: parts of it may be missing or damaged.
+
+        Raises LocalError when the file cannot be read there.
+        """
+        try:
+            with self._whole_view():
+                for sequence, head, manifest, signature, digests in self._typed(_SNAPSHOT, _SNAPSHOT_TYPES):
+                    own = {digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES)}
+                    parts = {
+                        digest: data for digest, data in self._typed(_PARTS, (bytes, bytes)) if digest in own
+                    }
+                    return Snapshot(sequence, head, manifest, signature, parts)
+            return None
+        except RecordFileError as error:
+            raise as_local(error) from None
 
     def last_sequence(self) -> int:
         """The number of the last record, 0 when there is none."""
@@ -135,44 +190,90 @@ class RecordFile:
     ) -> None:
         self.close()
 
-    def _all(self, sql: str, *values: object) -> list[Any]:
+    def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        if not self.has_streams and sql != _LAST:
+            raise RecordFileError(
+                "read the streams",
+                subject=str(self.path),
+                cause=f"an older noroshi wrote it (schema {self.head.schema})",
+                hint="start its node once: the record is migrated, after a copy",
+            )
         try:
             with self._lock:
                 return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise told(error, "read the record", self.path) from None
+            raise self._told(error) from None
+
+    @contextlib.contextmanager
+    def _whole_view(self) -> Iterator[None]:
+        """Several reads of one moment, whatever the writer does meanwhile."""
+        with self._lock:
+            self._all("BEGIN")
+            try:
+                yield
+            finally:
+                self._all("COMMIT")
+
+    def _typed(self, sql: str, types: tuple[type, ...], *values: object) -> list[Any]:
+        """The rows of a query; a damaged file may hold values of any type, and such a row is an error."""
+        rows = self._all(sql, *values)
+        if any(not isinstance(value, type_) for row in rows for value, type_ in zip(row, types, strict=True)):
+            raise RecordFileError(
+                "read the record", subject=str(self.path), cause="the file is damaged", hint="restore a copy"
+            )
+        return rows
+
+    def _told(self, error: sqlite3.Error) -> LocalError | OperatorError:
+        """What failed; of a newer file whose tables are others, that this is so."""
+        if self.head.is_newer and errorname(error) == "SQLITE_ERROR":
+            cause = f"{self.head.newer}, and its tables are others"
+            return RecordFileError(
+                "read the record", subject=str(self.path), cause=cause, hint="run that newer version"
+            )
+        return told(error, "read the record", self.path)
+
+    def _page(self, after: int, limit: int) -> tuple[list[Any], list[tuple[Any, Any]]]:
+        """Rows of records, and the retention that holds for them. Raises sqlite3.DatabaseError."""
+        if not self.has_streams:
+            with self._lock:
+                return self._connection.execute(_OLD_RECORDS, (after, limit)).fetchall(), []
+        with self._lock:
+            # Retention first: what it lets go between the two reads is then merely read as it was before.
+            forgetting = self._connection.execute(_FORGETTING).fetchall()
+            return self._connection.execute(_RECORDS, (after, limit)).fetchall(), forgetting
 
     def _one_by_one(self, last: int) -> Iterator[Record]:
         """The records up to the first unreadable one, after the read of a whole page of them has failed."""
         while True:
             try:
-                with self._lock:
-                    row = self._connection.execute(_RECORDS, (last, 1)).fetchone()
+                rows, forgetting = self._page(last, 1)
             except sqlite3.DatabaseError as error:
+                if self.head.is_newer or errorname(error).startswith("SQLITE_BUSY"):
+                    raise self._told(error) from None
                 cause = f"the file is damaged there ({error})"
                 raise DamagedRecordError(str(self.path), last + 1, cause) from None
-            if row is None:
+            if not rows:
                 raise DamagedRecordError(str(self.path), last + 1, "the file is damaged there")
-            yield self._record(row, last)
-            last = row[0]
+            yield self._record(rows[0], last, forgetting)
+            last = rows[0][0]
 
-    def _record(self, row: tuple[Any, ...], last: int) -> Record:
-        sequence, previous, now_ns, type_, body_hash, body, hash_ = row
+    def _record(self, row: tuple[Any, ...], last: int, forgetting: list[tuple[Any, Any]]) -> Record:
+        sequence, previous, now_ns, type_, body_hash, body, hash_, keep_ns = row
         fits = (
             all(isinstance(value, bytes) for value in (previous, body_hash, hash_))
             and isinstance(type_, str)
             and isinstance(now_ns, int)
+            and isinstance(keep_ns, int)
             and (body is None or isinstance(body, bytes))
         )
         if not fits:
             raise DamagedRecordError(str(self.path), last + 1, "its columns hold values of another type")
-        return Record(sequence, previous, now_ns, type_, body_hash, body, hash_)
-
-
-def mark_of(row: OutboxRow) -> bytes:
-    """The first 8 bytes of BLAKE2b over a row's fields: finds what a disk has damaged, not what a forger has."""
-    head = f"{row.party}\0{row.number}\0{row.lane}\0{row.key}\0{row.now_ns}\0".encode()
-    return hashlib.blake2b(head + row.data, digest_size=8).digest()
+        for upto_sequence, before_ns in forgetting:
+            if not isinstance(upto_sequence, int) or not isinstance(before_ns, int):
+                raise DamagedRecordError(str(self.path), last + 1, "what retention has let go cannot be read")
+            if sequence <= upto_sequence and keep_ns < before_ns:
+                body = None
+        return Record(sequence, previous, now_ns, type_, body_hash, body, hash_, keep_ns)
 
 
 def read_records(path: Path | str, after: int = 0) -> Iterator[Record]:
@@ -206,61 +307,6 @@ def find_records(path: Path | str) -> list[Path]:
     return found
 
 
-def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
-    """The record's `meta` table. Raises RecordFileError for another kind of file or a newer schema."""
-    hint = "give the record of a node (record.db), or restore a copy of it"
-    try:
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if application != APPLICATION_ID:
-            raise RecordFileError("open the record", subject=str(path), cause="it is not a record", hint=hint)
-        if version > SCHEMA_VERSION:
-            raise RecordFileError(
-                "open the record",
-                subject=str(path),
-                cause=f"a newer noroshi wrote it (schema {version}, this one knows up to {SCHEMA_VERSION})",
-                hint="run that newer version",
-            )
-        meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
-    except sqlite3.Error as error:
-        raise told(error, "open the record", path) from None
-    if not {"realm", "node"} <= meta.keys():
-        raise RecordFileError(
-            "open the record", subject=str(path), cause="it does not say whose record it is", hint=hint
-        )
-    return meta
-
-
-def told(error: sqlite3.Error, operation: str, path: Path) -> LocalError | OperatorError:
-    """What a person should hear of an error of SQLite: what failed, why, and what to do."""
-    name = getattr(error, "sqlite_errorname", "") or ""
-    subject = str(path)
-    if name.startswith("SQLITE_NOTADB"):
-        return RecordFileError(
-            operation, subject=subject, cause="the file is not a record, or its head is damaged",
-            hint="give the record of a node (record.db), or restore a copy of it",
-        )  # fmt: skip
-    if name.startswith("SQLITE_CORRUPT"):
-        return RecordFileError(
-            operation, subject=subject, cause="the file is damaged",
-            hint="run `noroshi log verify` on it to see from where, and restore a copy",
-        )  # fmt: skip
-    if name.startswith("SQLITE_FULL"):
-        hint = "free space, then start again"
-        return LocalError(operation, subject=subject, cause="the disk is full", hint=hint)
-    if name.startswith("SQLITE_IOERR"):
-        return LocalError(
-            operation, subject=subject, cause=f"the disk gave an error ({name})",
-            hint="check the disk and its free space, then start again",
-        )  # fmt: skip
-    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
-        return RecordFileError(
-            operation, subject=subject, cause=f"it may not be opened or written ({error})",
-            hint="check that the directory exists and belongs to the node's user",
-        )  # fmt: skip
-    return LocalError(operation, subject=subject, cause=f"{error}", hint="report this defect with the record")
-
-
 def _open_read_only(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise RecordFileError(
@@ -273,7 +319,7 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
         return _connect(path, "mode=ro")
     except sqlite3.Error as error:
         # A copy without its -wal file in a place where nothing may be written: nobody else writes it either.
-        if not Path(f"{path}-wal").exists() and (error.sqlite_errorname or "").startswith("SQLITE_CANTOPEN"):
+        if not Path(f"{path}-wal").exists() and errorname(error).startswith("SQLITE_CANTOPEN"):
             with contextlib.suppress(sqlite3.Error):
                 return _connect(path, "mode=ro&immutable=1")
         raise told(error, "read the record", path) from None

@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from noroshi.clock import NS_PER_S, to_iso
 from noroshi.log import Record
 from noroshi.review.read import read_message
+from noroshi.sharing.streams import LANES
 
 
 def words(record: Record) -> str:
@@ -16,7 +18,16 @@ def words(record: Record) -> str:
         return f"{record.type}: its body was removed by retention"
     try:
         return _words(record.type, record.body)
-    except (msgspec.MsgspecError, KeyError, TypeError, IndexError, AttributeError):
+    except (
+        msgspec.MsgspecError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ):
         return f"{record.type}: {len(record.body)} bytes that do not open"
 
 
@@ -30,15 +41,30 @@ def _words(type_: str, body: bytes) -> str:
         case "detections":
             return f"{fields['sensor']} measured {len(fields['time_ns'])} times (batch {fields['sequence']})"
         case "received":
-            number = f" row {fields['number']}" if fields["number"] else ""
-            return f"received from {fields['party']}{number}: {_message(fields['raw'])}"
+            row = f" {LANES[fields['lane']].name.lower()} row {fields['number']}" if fields["number"] else ""
+            return f"received from {fields['party']}{row}: {_message(fields['raw'])}"
         case "receipt":
-            return f"{fields['party']} has our rows up to {fields['upto']}"
+            return f"{fields['party']} has our rows up to {_position(fields['position'])}"
+        case "checkpoint":
+            return (
+                f"{fields['party']} has signed that its rows for us go up to {_position(fields['position'])}"
+            )
+        case "restart":
+            return f"{fields['party']} begins its streams for us anew after {_position(fields['position'])}"
         case "timer":
             return f"timer {fields['name']} came due"
         case "link":
             offset = f", clock {fields['offset_s']:+.3f} s" if fields["state"] == "up" else ""
             return f"link {fields['party']} is {fields['state']}{offset}"
+        case "clock":
+            return f"this machine's clock was stepped by {fields['by_ns'] / NS_PER_S:+.3f} s"
+        case "control":
+            return f"{fields['party']} brought a signed change of keys, policy or structure: {_message(fields['raw'])}"
+        case "retention":
+            return (
+                f"retention lets go what need not be kept beyond {to_iso(fields['before_ns'])},"
+                f" of the records up to {fields['upto_sequence']}"
+            )
         case "release":
             to = ", ".join(f"{name} (row {number})" for name, number in fields["to"].items()) or "nobody"
             withheld = ", ".join(f"{name} ({reason})" for name, reason in fields["withheld"].items())
@@ -50,6 +76,13 @@ def _words(type_: str, body: bytes) -> str:
         case "note":
             return "note: " + ", ".join(f"{name} {value}" for name, value in fields.items())
     return f"{type_}: {len(body)} bytes"
+
+
+def _position(fields: list[Any]) -> str:
+    """How far the four streams of a partner go: `warning 4, decision 0, notice 2, track 310`."""
+    epoch, upto, _ = fields
+    rows = ", ".join(f"{lane.name.lower()} {number}" for lane, number in zip(LANES, upto, strict=True))
+    return f"{rows} (begun anew {epoch} times)" if epoch else rows
 
 
 def _message(raw: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from noroshi.sharing.outbox import CAP_GATEWAY, STAFF, Outboxes, partner_party
 from noroshi.sharing.release import Allowed, Audience, ReleasePolicy, Withheld
+from noroshi.sharing.streams import Position, Statement, party_of, stream_of
 
 __all__ = [
     "CAP_GATEWAY",
@@ -9,7 +10,11 @@ __all__ = [
     "Allowed",
     "Audience",
     "Outboxes",
+    "Position",
     "ReleasePolicy",
+    "Statement",
     "Withheld",
     "partner_party",
+    "party_of",
+    "stream_of",
 ]

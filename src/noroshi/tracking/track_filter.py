@@ -19,6 +19,7 @@ from noroshi.tracking import kernels
 from noroshi.tracking.errors import TrackError
 from noroshi.tracking.filtering import PRIOR, predict
 from noroshi.tracking.measurements import Measurements, row_order, trusted
+from noroshi.tracking.packing import pack, unpack
 from noroshi.tracking.tracks import SIZE, Tracks
 
 Floats = NDArray[np.float64]
@@ -109,6 +110,27 @@ class TrackFilter:
         twin._saved_mean, twin._saved_cov = self._saved_mean.copy(), self._saved_cov.copy()
         return twin
 
+    def packed(self) -> bytes:
+        """All that it holds, as bytes: equal filters give equal ones."""
+        saved = self._size // STEP
+        rows = [column[: self._size] for column in self._columns]
+        return pack([*rows, self._mean, self._cov, self._saved_mean[:saved], self._saved_cov[:saved]])
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> TrackFilter:
+        """The filter that gave these bytes. Raises TrackError for others."""
+        *rows, mean, cov, saved_mean, saved_cov = unpack(data, _KINDS)
+        count = len(rows[0])
+        shapes = [(count,), (count,), (count, 3), (count, 3), (count, 3), (count,)]
+        shapes += [(SIZE,), (SIZE, SIZE), (count // STEP, SIZE), (count // STEP, SIZE, SIZE)]
+        if [column.shape for column in (*rows, mean, cov, saved_mean, saved_cov)] != shapes:
+            raise TrackError("read the track", cause="its columns do not fit together")
+        track = cls()
+        track._write(0, trusted(*rows))
+        track._mean, track._cov, track._ran = mean, cov, count
+        track._saved_mean[: len(saved_mean)], track._saved_cov[: len(saved_cov)] = saved_mean, saved_cov
+        return track
+
     def __deepcopy__(self, memo: dict[int, Any]) -> TrackFilter:
         return self.copy()
 
@@ -191,6 +213,7 @@ def estimate(rows: Measurements) -> Tracks:
 
 
 _NAMES = ("time_ns", "model", "site_m", "value", "sigma", "clock_sigma_s")
+_KINDS = (np.int64, np.int8, *4 * (np.float64,), *4 * (np.float64,))
 
 Columns = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 

@@ -38,7 +38,7 @@ from noroshi.node import Node
 from noroshi.node.inputs import Input, Received
 from noroshi.service.exercise_files import PACKAGED_SCENARIO, stage
 from noroshi.service.resources import packaged_places
-from noroshi.sharing import partner_party
+from noroshi.sharing import partner_party, party_of
 
 DECISION, BODY = "trilateral-consult", "tri-ministers"
 SPEAK = ("jp-pm.duty", "jp-mod.minister", "us-dod.duty", "kr-mnd.minister")
@@ -99,9 +99,9 @@ class Office:
         batch = self.node.handle(now_ns, given).batch
         self.store.append([batch])
         for row in batch.outbox:
-            partner = self.partners.get(row.party)
+            partner = self.partners.get(party_of(row.stream))
             if partner is not None:
-                passed = Received(party=self.party, number=row.number, raw=row.data)
+                passed = Received(party=self.party, number=row.number, raw=row.data, lane=row.lane)
                 self._kernel.at(now_ns + LINK_NS, partner.hear, passed, LINE)
         due_ns = self.node.next_due_ns
         if due_ns < self._timer_ns:

@@ -1,0 +1,205 @@
+"""Which messages were ever seen, for ever, in few bytes: a keyed digest of each, and who was given it.
+
+The newest are in a dictionary; older ones in sorted segments that never change, so that two snapshots share them. A
+segment that is full is joined with its equal, so few have to be asked. The digest is keyed with the node's own secret:
+nobody else can make two messages that fall together, or guess what was seen.
+
+    known = Known(secrets.ids)
+    key = known.key("USA", message.id)
+    known.add(key)
+    known.mark(key, 2)                   # given to the partner with index 2
+    key in known, known.mask(key)        # True, 4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b, sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noroshi.errors import LocalError
+
+KEY_BYTES = 16
+"""Of a digest: among ten thousand million messages two fall together with a chance below one in 10 to the 18."""
+
+SEGMENT = 65_536
+"""Messages of the smallest segment: sorting them takes some 20 ms, once in as many messages."""
+
+LARGEST = 1 << 20
+"""Messages of the largest segment: joining two halves takes some 50 ms, and a warning may have to wait for it."""
+
+RECALLED = 31
+"""The bit of a message that its originator has recalled; the others are the indices of partners."""
+
+_ROW_BYTES = KEY_BYTES + 4
+_PERSON = b"noroshi-known"
+
+Words = NDArray[np.uint64]
+Masks = NDArray[np.uint32]
+
+
+class Segment:
+    """Keys in order with their masks, in one piece of bytes: all first halves, all second halves, all masks.
+
+    data: little-endian; digest: its SHA-256. Raises LocalError where the bytes are no segment.
+    """
+
+    __slots__ = ("_digest", "_high", "_low", "_masks", "data")
+
+    def __init__(self, data: bytes) -> None:
+        count, rest = divmod(len(data), _ROW_BYTES)
+        if rest:
+            raise LocalError(
+                "read what was seen", cause=f"a segment of {len(data)} bytes holds no whole rows"
+            )
+        self.data = data
+        self._high: Words = np.frombuffer(data, "<u8", count)
+        self._low: Words = np.frombuffer(data, "<u8", count, 8 * count)
+        self._masks: Masks = np.frombuffer(data, "<u4", count, KEY_BYTES * count)
+        self._digest = b""
+
+    def __len__(self) -> int:
+        return len(self._high)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the bytes, made when it is first asked for."""
+        self._digest = self._digest or sha256(self.data).digest()
+        return self._digest
+
+    def place(self, key: bytes) -> int | None:
+        """The row of a key, None where it is not here."""
+        high, low = np.uint64(int.from_bytes(key[:8], "big")), int.from_bytes(key[8:], "big")
+        place = int(self._high.searchsorted(high))
+        while place < len(self._high) and self._high[place] == high:
+            if int(self._low[place]) == low:
+                return place
+            place += 1
+        return None
+
+    def mask(self, place: int) -> int:
+        """The mask of a row."""
+        return int(self._masks[place])
+
+    @property
+    def columns(self) -> tuple[Words, Words, Masks]:
+        """First and second halves of the keys, and the masks, in the order of the keys' first halves."""
+        return self._high, self._low, self._masks
+
+
+class Known:
+    """The messages that were ever seen. secret: the node's key of ids."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._recent: dict[bytes, int] = {}
+        self._segments: list[Segment] = []
+        self._marks: dict[bytes, int] = {}
+
+    def key(self, origin: str, identity: bytes) -> bytes:
+        """The digest of a message's origin and id, 16 bytes."""
+        text = len(identity).to_bytes(4, "big") + identity + origin.encode()
+        return blake2b(text, digest_size=KEY_BYTES, key=self._secret, person=_PERSON).digest()
+
+    def __len__(self) -> int:
+        return len(self._recent) + sum(map(len, self._segments))
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._recent or self._old(key) is not None
+
+    def add(self, key: bytes) -> None:
+        """Notes a message; one that is here already stays as it is."""
+        if key in self:
+            return
+        self._recent[key] = 0
+        if len(self._recent) == SEGMENT:
+            self._settle()
+
+    def mask(self, key: bytes) -> int:
+        """The bits that were set for a message; 0 for one that was never seen."""
+        recent = self._recent.get(key)
+        return recent if recent is not None else (self._old(key) or 0) | self._marks.get(key, 0)
+
+    def mark(self, key: bytes, bit: int) -> None:
+        """Sets a bit, 0 to 31, of a message. Raises LookupError for one that was never seen."""
+        if key in self._recent:
+            self._recent[key] |= 1 << bit
+        elif self._old(key) is None:
+            raise LookupError("a message that was never seen cannot be marked")
+        else:
+            self._marks[key] = self._marks.get(key, 0) | 1 << bit
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """The segments, the oldest first."""
+        return tuple(self._segments)
+
+    @property
+    def recent(self) -> tuple[bytes, bytes]:
+        """What is in no segment yet: rows of a key (16 bytes) and a mask (4), in the order seen; and the marks that were
+        made on older ones since, likewise.
+        """
+        return _rows(self._recent), _rows(self._marks)
+
+    @classmethod
+    def of(cls, secret: bytes, segments: Sequence[Segment], recent: bytes, marks: bytes) -> Known:
+        """What `segments` and `recent` gave. Raises LocalError where the bytes hold no whole rows."""
+        known = cls(secret)
+        known._segments = list(segments)
+        known._recent, known._marks = _table(recent), _table(marks)
+        return known
+
+    def _old(self, key: bytes) -> int | None:
+        """The mask in the segments, the newest first; None where the key is in none."""
+        for segment in reversed(self._segments):
+            place = segment.place(key)
+            if place is not None:
+                return segment.mask(place)
+        return None
+
+    def _settle(self) -> None:
+        """Makes a segment of the recent ones, and joins it with those of its own size."""
+        rows = np.frombuffer(b"".join(self._recent), ">u8").reshape(-1, 2).astype("<u8")
+        columns = [(rows[:, 0], rows[:, 1], np.fromiter(self._recent.values(), "<u4", len(rows)))]
+        size = len(rows)
+        while self._segments and len(self._segments[-1]) == size and 2 * size <= LARGEST:
+            columns.append(self._segments.pop().columns)
+            size *= 2
+        self._segments.append(_joined(columns))
+        self._recent = {}
+        self._move_marks()
+
+    def _move_marks(self) -> None:
+        """Puts the marks on older messages into the newest segment, where they belong there."""
+        newest = self._segments[-1]
+        places = {key: place for key in self._marks if (place := newest.place(key)) is not None}
+        if not places:
+            return
+        high, low, masks = newest.columns
+        changed = masks.copy()
+        for key, place in places.items():
+            changed[place] |= self._marks.pop(key)
+        self._segments[-1] = Segment(b"".join((high.data, low.data, changed.data)))
+
+
+def _joined(columns: Sequence[tuple[Words, Words, Masks]]) -> Segment:
+    """One segment of all these rows. Runs that are in order already cost little to merge."""
+    high, low, masks = (np.concatenate(parts) for parts in zip(*columns[::-1], strict=True))
+    order = high.argsort(kind="stable")
+    return Segment(b"".join((high[order].data, low[order].data, masks[order].data)))
+
+
+def _rows(table: dict[bytes, int]) -> bytes:
+    return b"".join(key + mask.to_bytes(4, "little") for key, mask in table.items())
+
+
+def _table(rows: bytes) -> dict[bytes, int]:
+    if len(rows) % _ROW_BYTES:
+        raise LocalError("read what was seen", cause=f"{len(rows)} bytes hold no whole rows")
+    starts = range(0, len(rows), _ROW_BYTES)
+    return {
+        rows[at : at + KEY_BYTES]: int.from_bytes(rows[at + KEY_BYTES : at + _ROW_BYTES], "little")
+        for at in starts
+    }

@@ -1,0 +1,284 @@
+"""What a node knows, as plain values and back: everything in `State` that does not follow from the first record.
+
+Each field of `Saved` is the field of `State` with the same name. Tables keep their order, since it shows in what is
+said next; what is large or seldom changes is put apart, and named here by its digest. Caches are left out.
+
+    saved = save(state, put)
+    fill(state, saved, get)              # a new state of the same genesis
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from noroshi.command.alerts import AlertDesk, SavedDesk
+from noroshi.command.decisions import Case
+from noroshi.command.posts import Action, Task
+from noroshi.command.reach import Reach, Recipient
+from noroshi.errors import LocalError
+from noroshi.messages.bodies import AlertBody
+from noroshi.messages.canonical import encode
+from noroshi.messages.keys import Bundle
+from noroshi.node.events import EventBook, SavedBook
+from noroshi.node.known import Known, Segment
+from noroshi.node.state import Recall, Said, State
+from noroshi.sharing import Outboxes, Position
+from noroshi.sharing.budgets import Spent
+from noroshi.sharing.outbox import Stream, Unreceipted
+from noroshi.sharing.policy import Policy
+from noroshi.sharing.release import ReleaseKey
+from noroshi.sharing.streams import head_after
+
+DERIVED = frozenset(
+    {
+        "_able",
+        "_aliases",
+        "_event_audiences",
+        "_members",
+        "_picture_audiences",
+        "catalogue",
+        "certificate",
+        "genesis",
+        "nation",
+        "node_partners",
+        "others",
+        "own",
+        "partners",
+        "policy",
+        "posts",
+        "scheme",
+        "secrets",
+        "sensors",
+        "serving",
+        "structure",
+        "watch",
+    }
+)
+"""Fields of a state that follow from its genesis, secrets, the table of places and the policy in force; and caches."""
+
+BY_CHAIN = frozenset({"chain"})
+"""Fields of a state that a snapshot's manifest holds itself."""
+
+Get = Callable[[bytes], bytes]
+"""Gives the bytes of a digest. Raises LookupError."""
+
+
+class Put(Protocol):
+    """Takes bytes that are kept apart, with their SHA-256 if it is at hand, and gives their SHA-256."""
+
+    def __call__(self, data: bytes, digest: bytes = b"") -> bytes: ...
+
+
+_BUNDLES = msgspec.msgpack.Decoder(list[tuple[str, Bundle]])
+
+
+class SavedTask(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A task; its fields as pairs, since their order shows. Of many the collector of cycles knows nothing."""
+
+    id: str
+    action: Action
+    duty: str
+    unit: str
+    posts: tuple[str, ...]
+    title: str
+    deadline_ns: int
+    audience: frozenset[str]
+    event: bytes
+    fields: list[tuple[str, Any]]
+
+
+class SavedKnown(msgspec.Struct, frozen=True, array_like=True):
+    """What was ever seen: digests of its segments, what is in none yet, and marks on what is in one."""
+
+    segments: list[bytes]
+    recent: bytes
+    marks: bytes
+
+
+class SavedStream(msgspec.Struct, frozen=True, array_like=True):
+    """A stream's end; of the rows that are not receipted the digests of their data, one after the other, and why each
+    may go, as its place in the list of reasons (little-endian, 4 bytes each).
+    """
+
+    name: str
+    number: int
+    head: bytes
+    receipted: int
+    receipted_head: bytes
+    digests: bytes
+    whys: bytes
+
+
+class SavedOutboxes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ends of all streams, the epochs of partners, and the reasons for which unreceipted rows may go."""
+
+    streams: list[SavedStream]
+    epochs: list[tuple[str, int]]
+    reasons: list[ReleaseKey | None]
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A state's own fields."""
+
+    alerts: list[tuple[bytes, AlertBody]]
+    attested: list[tuple[str, Position]]
+    bits: list[str]
+    cases: list[tuple[bytes, Case]]
+    now_ns: int
+    clock_error_ns: int
+    closed_tasks: frozenset[str]
+    counters: list[tuple[str, int]]
+    desks: list[tuple[str, SavedDesk]]
+    events: SavedBook
+    feeds: list[tuple[str, int]]
+    known: SavedKnown
+    links: list[tuple[str, str]]
+    outboxes: SavedOutboxes
+    pruned_ns: int
+    reach: list[tuple[bytes, list[Recipient]]]
+    recalls: list[tuple[bytes, Recall]]
+    release_policy: Policy
+    retained: list[tuple[int, dict[str, int]]]
+    spent: list[tuple[str, str, list[int]]]
+    received: list[tuple[str, Position]]
+    tasks: list[SavedTask]
+    timers: list[tuple[str, int]]
+    trust: bytes
+    warnings: list[tuple[bytes, Said]]
+
+
+def save(state: State, put: Put) -> Saved:
+    """The state's own fields; what is kept apart goes to `put`."""
+    return Saved(
+        alerts=list(state.alerts.items()),
+        attested=list(state.attested.items()),
+        bits=state.bits,
+        cases=list(state.cases.items()),
+        now_ns=state.now_ns,
+        clock_error_ns=state.clock_error_ns,
+        closed_tasks=frozenset(state.closed_tasks),
+        counters=list(state.counters.items()),
+        desks=[(unit, desk.saved()) for unit, desk in state.desks.items()],
+        events=state.events.saved(put),
+        feeds=list(state.feeds.items()),
+        known=SavedKnown([put(one.data, one.digest) for one in state.known.segments], *state.known.recent),
+        links=list(state.links.items()),
+        outboxes=_save_outboxes(state.outboxes),
+        pruned_ns=state.pruned_ns,
+        reach=state.reach.saved(),
+        recalls=list(state.recalls.items()),
+        release_policy=state.release_policy,
+        retained=state.retained,
+        spent=state.spent.dump(),
+        received=list(state.received.items()),
+        tasks=[_save_task(one) for one in state.tasks.values()],
+        timers=list(state.timers.items()),
+        trust=put(encode(list(state.trust.bundles().items()))),
+        warnings=list(state.warnings.items()),
+    )
+
+
+def fill(state: State, saved: Saved, get: Get) -> None:
+    """Puts what was saved into a new state of the same genesis. Raises LookupError or LocalError."""
+    _fill_trust(state, _BUNDLES.decode(get(saved.trust)))
+    state.adopt(saved.release_policy)
+    state.alerts = dict(saved.alerts)
+    state.attested = dict(saved.attested)
+    state.bits = saved.bits
+    state.cases = dict(saved.cases)
+    state.now_ns = saved.now_ns
+    state.clock_error_ns = saved.clock_error_ns
+    state.closed_tasks = set(saved.closed_tasks)
+    state.counters = dict(saved.counters)
+    state.desks = {unit: AlertDesk.loaded(one) for unit, one in saved.desks}
+    state.events = EventBook.loaded(saved.events, get)
+    state.feeds = dict(saved.feeds)
+    segments = [Segment(get(digest)) for digest in saved.known.segments]
+    state.known = Known.of(state.secrets.ids, segments, saved.known.recent, saved.known.marks)
+    state.links = dict(saved.links)
+    state.outboxes = _load_outboxes(saved.outboxes)
+    state.pruned_ns = saved.pruned_ns
+    state.reach = Reach.loaded(saved.reach)
+    state.recalls = dict(saved.recalls)
+    state.retained = saved.retained
+    state.spent = Spent.load(saved.spent)
+    state.received = dict(saved.received)
+    state.tasks = {one.id: _load_task(one) for one in saved.tasks}
+    state.timers = dict(saved.timers)
+    state.warnings = dict(saved.warnings)
+
+
+def _fill_trust(state: State, bundles: list[tuple[str, Bundle]]) -> None:
+    """Gives the store all that it had been given; every signature is looked at again, but for those of the genesis."""
+    known = frozenset(state.genesis.certificates)
+    for partner, bundle in bundles:
+        rest = tuple(one for one in bundle.certificates if one not in known)
+        taken = state.trust.take(msgspec.structs.replace(bundle, certificates=rest))
+        if taken.refused:
+            raise LocalError("read the keys", subject=partner, cause=taken.refused[0][1])
+
+
+def _save_task(one: Task) -> SavedTask:
+    return SavedTask(
+        one.id,
+        one.action,
+        one.duty,
+        one.unit,
+        one.posts,
+        one.title,
+        one.deadline_ns,
+        one.audience,
+        one.event,
+        list(one.fields.items()),
+    )
+
+
+def _load_task(one: SavedTask) -> Task:
+    return Task(
+        one.id,
+        one.action,
+        one.duty,
+        one.unit,
+        one.posts,
+        one.title,
+        one.deadline_ns,
+        one.audience,
+        one.event,
+        dict(one.fields),
+    )
+
+
+def _save_outboxes(outboxes: Outboxes) -> SavedOutboxes:
+    reasons: dict[Any, int] = {}
+    streams = [
+        SavedStream(
+            name,
+            one.number,
+            one.head,
+            one.receipted,
+            one.receipted_head,
+            b"".join([row.digest for row in one.unreceipted]),
+            np.array([reasons.setdefault(row.why, len(reasons)) for row in one.unreceipted], "<u4").tobytes(),
+        )
+        for name, one in outboxes.streams.items()
+    ]
+    return SavedOutboxes(streams, list(outboxes.epochs.items()), list(reasons))
+
+
+def _load_outboxes(saved: SavedOutboxes) -> Outboxes:
+    outboxes = Outboxes()
+    outboxes.epochs = dict(saved.epochs)
+    for one in saved.streams:
+        rows: deque[Unreceipted] = deque()
+        head = one.receipted_head
+        for place, why in enumerate(np.frombuffer(one.whys, "<u4").tolist()):
+            digest = one.digests[32 * place : 32 * place + 32]
+            head = head_after(head, digest)
+            rows.append(Unreceipted(one.receipted + 1 + place, digest, head, saved.reasons[why]))
+        outboxes.streams[one.name] = Stream(one.number, one.head, one.receipted, one.receipted_head, rows)
+    return outboxes
