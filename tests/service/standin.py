@@ -1,7 +1,8 @@
 """A small core with the real one's interface, so that the shell can be tested apart from what a node decides.
 
 It tells the staff of every detection and row, sends each batch of detections on to every neighbour, and refuses
-nothing. `poison` as a feed's name or a row makes it fail, as a defect would; `slow` makes a partner's row cost 2 ms of
+nothing. Control admits or removes a partner (`admit KOR`). `poison` in a feed's name or a row makes it fail, as a defect
+would; `slow` makes a partner's row cost 2 ms of work.
 work. A feed named `timer` sets a timer.
 """
 
@@ -24,6 +25,7 @@ from noroshi.node.inputs import (
     Answer,
     ClockStepped,
     Commit,
+    Control,
     Detections,
     Genesis,
     Input,
@@ -205,6 +207,11 @@ class StandIn:
             case ReceiptGiven():
                 self._receipted[given.party] = given.position
                 show(f"{given.party} has {sum(given.position.upto)}")
+            case Control():
+                word, _, partner = given.raw.decode().partition(" ")
+                others = set(self.neighbours) - {partner}
+                self.neighbours = tuple(sorted(others | {partner} if word == "admit" else others))
+                show(f"{word} {partner}")
             case Restart():
                 self._received[given.party] = given.position
             case ClockStepped():

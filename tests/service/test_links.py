@@ -13,7 +13,7 @@ import pytest
 from noroshi.errors import OperatorError
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import Lane
-from noroshi.node.inputs import Received, decode_input
+from noroshi.node.inputs import Control, Received, decode_input
 from noroshi.service import links as links_module
 from noroshi.service.link_keys import client_context, new_link_key
 from noroshi.service.links import NodeLinks, listens_for
@@ -260,6 +260,41 @@ def test_a_second_connection_takes_the_place_of_the_first(made: Make) -> None:
                         pass
                 assert mine.links["USA"].state == "up"
             one.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_partner_is_admitted_and_removed_while_others_run(made: Make) -> None:
+    async def scenario() -> None:
+        jpn, usa, kor = made("jpn", "usa", "kor")
+        notes: list[str] = []
+        async with linked(jpn, notes) as (a, mine), linked(usa) as (b, _), linked(kor) as (k, _):
+            await until(lambda: {one.state for one in mine.links.values()} == {"up"})
+            await a.give(Control(party="control:hand", raw=b"remove KOR"))
+            await until(lambda: "KOR" not in mine.links)
+            await a.give(detections(1))
+            await until(lambda: upto(b, "partner:JPN") == 1)
+            assert upto(k, "partner:JPN") == 0
+            await a.give(Control(party="control:hand", raw=b"admit KOR"))
+            await until(lambda: "KOR" in mine.links and mine.links["KOR"].state == "up")
+            await a.give(detections(2))
+            await until(lambda: upto(k, "partner:JPN") == 1)
+            await until(lambda: upto(b, "partner:JPN") == 2)
+            assert next(note for note in notes if "policy has" in note).startswith("KOR is no longer")
+
+    asyncio.run(scenario())
+
+
+def test_an_admitted_partner_that_nobody_has_pinned_is_named(made: Make) -> None:
+    async def scenario() -> None:
+        jpn, _ = made("jpn", "usa")
+        notes: list[str] = []
+        async with linked(jpn, notes) as (a, mine):
+            await a.give(Control(party="control:hand", raw=b"admit AUS"))
+            await until(
+                lambda: any("AUS is admitted and there is no link to it yet" in note for note in notes)
+            )
+            assert set(mine.links) == {"USA"}
 
     asyncio.run(scenario())
 

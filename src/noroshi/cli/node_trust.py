@@ -92,7 +92,7 @@ def root_certify(
     asked = read_request_file(request)
     from_ns = _moment(begins, "--from") if begins else time.time_ns() - seconds(BEGINS_BEFORE_S)
     done, made = RootDir.load(directory).certify(
-        asked, from_ns=from_ns, to_ns=from_ns + seconds(days * DAY_S), ask=_asking(directory, passphrase_file)
+        asked, from_ns=from_ns, to_ns=from_ns + seconds(days * DAY_S), ask=asking(directory, passphrase_file)
     )
     ends, key = to_iso(made.not_after_ns, digits=0), key_of(made).hex()
     document = {
@@ -123,9 +123,7 @@ def root_revoke(
     held = RootDir.load(directory)
     keys = _wanted(held, subject, key or [])
     since_ns = _moment(since, "--since") if since else 0
-    done = held.revoke(
-        keys, now_ns=time.time_ns(), since_ns=since_ns, ask=_asking(directory, passphrase_file)
-    )
+    done = held.revoke(keys, now_ns=time.time_ns(), since_ns=since_ns, ask=asking(directory, passphrase_file))
     names = [one.hex() for one in keys]
     lines = [f"taken back: {name[:SHORT_KEY]}" for name in names]
     lines.append(f"next: bring {done.trust_path} to every node and partner, by any way that is open")
@@ -153,7 +151,7 @@ def root_replace(
         now_ns=now_ns,
         ends_ns=now_ns + seconds(days * DAY_S),
         passphrase=_new_passphrase(passphrase, new_passphrase_file),
-        ask=_asking(directory, passphrase_file),
+        ask=asking(directory, passphrase_file),
     )
     document = {"directory": str(new), "fingerprint": made.fingerprint, "file": str(made.trust_path)}
     lines = [
@@ -178,7 +176,7 @@ def root_policy(
     from noroshi.service.root_dir import RootDir
 
     found, _ = read_policy(policy)
-    raw = RootDir.load(directory).sign_policy(found, _asking(directory, passphrase_file))
+    raw = RootDir.load(directory).sign_policy(found, asking(directory, passphrase_file))
     try:
         write_file(out, raw, 0o644)
     except OSError as error:
@@ -432,7 +430,7 @@ def _new_passphrase(wanted: bool, file: Path | None) -> str:
     return check_passphrase(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True))
 
 
-def _asking(directory: Path, file: Path | None) -> Callable[[], str]:
+def asking(directory: Path, file: Path | None) -> Callable[[], str]:
     """How a sealed root's passphrase is had."""
     if file is not None:
         return lambda: _first_line(file)

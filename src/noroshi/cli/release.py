@@ -1,4 +1,4 @@
-"""`noroshi release`: check a release policy, and explain who got which edition of a message and why.
+"""`noroshi release`: check a policy, explain who got which edition of a message and why, recall or allow one message.
 
     noroshi release check jpn-example --structure trilateral
     noroshi release explain nodes/jpn last KOR
@@ -15,6 +15,7 @@ import typer
 
 from noroshi.cli.options import AsJson
 from noroshi.cli.output import UNMET, show
+from noroshi.cli.release_posts import allow, recall
 from noroshi.clock import to_iso
 from noroshi.documents import Document, dotted
 from noroshi.errors import OperatorError
@@ -26,11 +27,14 @@ from noroshi.sharing.policy import Policy
 from noroshi.sharing.policy_check import Finding, findings, structure_findings
 
 app = typer.Typer(
-    help="Check release policies; explain who got what, and why.",
+    help="Check release policies; explain who got what, and why; recall a message, or release one.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
+
+app.command("recall")(recall)
+app.command("allow")(allow)
 
 
 @app.command("check")

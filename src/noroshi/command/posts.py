@@ -14,9 +14,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from noroshi.messages import Certificate, Envelope, Scheme, derive, label_for, seal
+from noroshi.messages import KINDS, Certificate, Envelope, Scheme, derive, label_for, seal
 from noroshi.messages.bodies import AcknowledgementBody, DecisionBody
-from noroshi.messages.envelope import SCHEMA_VERSION
 from noroshi.messages.signing import ID_BYTES
 
 Action = Literal["originate-alert", "approve-alert", "retract-alert", "acknowledge", "concur", "request"]
@@ -87,7 +86,7 @@ def answer(fields: Mapping[str, Any], outcome: str, seat: Seat, now_ns: int) -> 
     audience = "+".join(fields["audience"])
     identity = derive(seat.ids_secret, "post-message", own.subject, audience, fields["task"])[:ID_BYTES]
     envelope = Envelope(
-        v=SCHEMA_VERSION,
+        v=KINDS[fields["kind"]].since,
         realm=own.realm,
         origin=own.partner,
         node=seat.node,

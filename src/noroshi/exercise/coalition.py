@@ -22,7 +22,6 @@ from noroshi.exercise.scenario import Partner, Post, Scenario, Sensor, selected
 from noroshi.geo.frames import geodetic_to_ecef
 from noroshi.messages import Certificate, Envelope, Scheme, certify, derive, label_for, seal
 from noroshi.messages.bodies import InjectBody
-from noroshi.messages.envelope import SCHEMA_VERSION
 from noroshi.messages.signing import ID_BYTES
 from noroshi.node.inputs import Genesis, PostRow, RuleSet, Secrets, SensorRow
 from noroshi.structure import Catalogue, Structure
@@ -148,7 +147,7 @@ def inject_message(member: Member, inject: str, unit: str, text: str, now_ns: in
     """Exercise control's signed words to a unit of this member; only this member's node is an audience."""
     own = member.control.certificate
     envelope = Envelope(
-        v=SCHEMA_VERSION,
+        v=KINDS["inject"].since,
         realm=own.realm,
         origin=own.partner,
         node=member.node,

@@ -36,7 +36,7 @@ class Kind:
     content: what the structure's `sharing` edges call it, which decides where it may go; an empty text means that
     it goes only to those whom it names or who took part. speakers: who may sign it (`node`, `post`, `control`).
     retention_s: how long bodies are kept; expiry_s: after which it is history and raises nothing. reduces: the kind
-    whose reduced edition this is, if it is one.
+    whose reduced edition this is, if it is one. since: the schema version that brought it, which its messages bear.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Kind:
     retention_s: float
     expiry_s: float
     reduces: str = ""
+    since: int = 1
 
     @property
     def subject(self) -> str:
@@ -59,15 +60,23 @@ _NODE, _POST, _CONTROL = frozenset({"node"}), frozenset({"post"}), frozenset({"c
 _ROWS = (
     Kind("track", bodies.TrackBody, Lane.TRACK, "flight-path", _NODE, 30 * DAY_S, 600.0),
     Kind(
-        "reduced-track", bodies.ReducedTrackBody, Lane.TRACK, "flight-path", _NODE, 30 * DAY_S, 600.0, "track"
+        "reduced-track",
+        bodies.ReducedTrackBody,
+        Lane.TRACK,
+        "flight-path",
+        _NODE,
+        30 * DAY_S,
+        600.0,
+        reduces="track",
+        since=2,
     ),
     Kind("event", bodies.EventBody, Lane.NOTICE, "launch-point", _NODE, YEAR_S, DAY_S),
     Kind("warning", bodies.WarningBody, Lane.WARNING, "expected-impact", _NODE, YEAR_S, 3600.0),
     Kind("alert", bodies.AlertBody, Lane.WARNING, "alert", _NODE, 10 * YEAR_S, 3600.0),
     Kind("acknowledgement", bodies.AcknowledgementBody, Lane.DECISION, "", _POST, YEAR_S, DAY_S),
     Kind("decision", bodies.DecisionBody, Lane.DECISION, "", _POST | _NODE, 10 * YEAR_S, DAY_S),
-    Kind("recall", bodies.RecallBody, Lane.DECISION, "", _POST | _NODE, 10 * YEAR_S, YEAR_S),
-    Kind("release", bodies.ReleaseBody, Lane.DECISION, "", _POST, 10 * YEAR_S, DAY_S),
+    Kind("recall", bodies.RecallBody, Lane.DECISION, "", _POST | _NODE, 10 * YEAR_S, YEAR_S, since=2),
+    Kind("release", bodies.ReleaseBody, Lane.DECISION, "", _POST, 10 * YEAR_S, DAY_S, since=2),
     Kind("inject", bodies.InjectBody, Lane.NOTICE, "", _CONTROL, YEAR_S, DAY_S),
     Kind("remark", bodies.RemarkBody, Lane.NOTICE, "", _POST, YEAR_S, DAY_S),
 )

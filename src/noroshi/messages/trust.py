@@ -236,7 +236,7 @@ class TrustStore:
         partner: who is said to hold it. Whoever does not say gets an answer only where one partner alone has certified
         the key, since anybody may certify another's key as its own.
         """
-        claims = (self._holder(name, key) for name in ((partner,) if partner else self._partners))
+        claims = [self._holder(name, key) for name in ((partner,) if partner else self._partners)]
         found = [one for one in claims if one is not None]
         if len(found) != 1:
             return "key-of-two-partners" if found else self._nobody(key)

@@ -13,7 +13,7 @@ from noroshi.log import Forget
 from noroshi.messages import KINDS, Message, Refused, Unverified, verify
 from noroshi.messages.canonical import encode
 from noroshi.messages.envelope import MAX_ERROR_NS
-from noroshi.messages.kinds import DAY_S, YEAR_S, Lane
+from noroshi.messages.kinds import DAY_S, YEAR_S
 from noroshi.node.inputs import (
     CheckpointGiven,
     ClockStepped,
@@ -279,7 +279,7 @@ def _entrance_defect(work: Work, given: Received, received: Message) -> str:
     """Whether this party may bring this message: a link what its partner may relay, a post its own words."""
     state, envelope = work.state, received.envelope
     side, _, name = given.party.partition(":")
-    if given.number and given.lane != (received.kind.lane if received.kind else Lane.NOTICE):
+    if given.number and received.kind is not None and given.lane != received.kind.lane:
         return "wrong-lane"
     own = envelope.origin == state.own
     serving = state.serving.get(envelope.unit, "")

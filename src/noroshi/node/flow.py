@@ -71,7 +71,7 @@ def run(work: Work, given: Input) -> None:
         case Received():
             message = accept.message(work, given)
             if message is not None:
-                _heard(work, message, given.party)
+                _heard(work, message, given.party, given.lane)
                 _look(work)
         case ReceiptGiven():
             accept.receipt(work, given)
@@ -109,11 +109,11 @@ def _keys(work: Work, party: str, raw: bytes) -> None:
             work.send(partner_party(neighbour), trusting.LANE, onward)
 
 
-def _heard(work: Work, message: Message, party: str) -> None:
+def _heard(work: Work, message: Message, party: str, lane: int) -> None:
     """A relay passes on what the door lets through, whatever it thinks of it; its own posts' words only if they hold."""
     refused = authority.defect(work.state, message, work.now_ns)
     if refused is None or message.origin != work.state.own:
-        release(work, message)
+        release(work, message, lane=lane)
     if refused is None:
         _act(work, message, party)
     else:

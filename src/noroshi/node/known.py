@@ -97,9 +97,16 @@ class Known:
         self._recent: dict[bytes, int] = {}
         self._segments: list[Segment] = []
         self._marks: dict[bytes, int] = {}
+        self._asked: tuple[str, bytes, bytes] = ("", b"", self._digest("", b""))
+        self._absent = b""
 
     def key(self, origin: str, identity: bytes) -> bytes:
-        """The digest of a message's origin and id, 16 bytes."""
+        """The digest of a message's origin and id, 16 bytes. One message is asked for several times in turn."""
+        if identity is not self._asked[1] or origin is not self._asked[0]:
+            self._asked = origin, identity, self._digest(origin, identity)
+        return self._asked[2]
+
+    def _digest(self, origin: str, identity: bytes) -> bytes:
         text = len(identity).to_bytes(4, "big") + identity + origin.encode()
         return blake2b(text, digest_size=KEY_BYTES, key=self._secret, person=_PERSON).digest()
 
@@ -107,12 +114,16 @@ class Known:
         return len(self._recent) + sum(map(len, self._segments))
 
     def __contains__(self, key: bytes) -> bool:
-        return key in self._recent or self._old(key) is not None
+        if key in self._recent or self._old(key) is not None:
+            return True
+        self._absent = key
+        return False
 
     def add(self, key: bytes) -> None:
         """Notes a message; one that is here already stays as it is."""
-        if key in self:
+        if key is not self._absent and key in self:  # who adds has mostly just asked, and all segments were looked at
             return
+        self._absent = b""
         self._recent[key] = 0
         if len(self._recent) == SEGMENT:
             self._settle()
@@ -124,12 +135,16 @@ class Known:
 
     def mark(self, key: bytes, bit: int) -> None:
         """Sets a bit, 0 to 31, of a message. Raises LookupError for one that was never seen."""
+        self.mark_all(key, 1 << bit)
+
+    def mark_all(self, key: bytes, bits: int) -> None:
+        """Sets all bits of a mask. Raises LookupError for a message that was never seen."""
         if key in self._recent:
-            self._recent[key] |= 1 << bit
+            self._recent[key] |= bits
         elif self._old(key) is None:
             raise LookupError("a message that was never seen cannot be marked")
         else:
-            self._marks[key] = self._marks.get(key, 0) | 1 << bit
+            self._marks[key] = self._marks.get(key, 0) | bits
 
     @property
     def segments(self) -> Sequence[Segment]:

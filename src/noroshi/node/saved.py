@@ -123,7 +123,7 @@ class SavedOutboxes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A state's own fields."""
+    """A state's own fields. One that came after the first form has a default: what a node knows that never heard of it."""
 
     alerts: list[tuple[bytes, AlertBody]]
     attested: list[tuple[str, Position]]
@@ -141,7 +141,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     outboxes: SavedOutboxes
     pruned_ns: int
     reach: list[tuple[bytes, list[Recipient]]]
-    recalls: list[tuple[bytes, Recall]]
+    recalls: list[tuple[bytes, Recall]] = []
     release_policy: Policy
     retained: list[tuple[int, dict[str, int]]]
     spent: list[tuple[str, str, list[int]]]

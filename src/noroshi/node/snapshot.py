@@ -24,8 +24,13 @@ from noroshi.node.inputs import Genesis, Secrets, decode_input, encode_input
 from noroshi.node.saved import Saved, fill, save
 from noroshi.node.state import State, scheme_named
 
-VERSION = 1
-"""Of the form of a snapshot. Another version is not read: the node then takes its state from the whole log."""
+VERSION = 2
+"""Of the form of a snapshot. 1: without recalls; 2: with them. Of a newer one nothing is read: the node then takes its
+state from the whole log.
+"""
+
+OLDEST = 1
+"""The oldest form that is read: what it does not have is as in a node that has not heard of it."""
 
 DOMAIN = b"noroshi snapshot 1\x00"
 
@@ -136,8 +141,10 @@ def _load(
 def _manifest(subject: str, data: bytes) -> Manifest:
     try:
         version = msgspec.msgpack.decode(data, type=_Version).version
-        if version != VERSION:
-            raise SnapshotError(subject, f"it has the form {version}, and this program reads {VERSION}")
+        if not OLDEST <= version <= VERSION:
+            raise SnapshotError(
+                subject, f"it has the form {version}, and this program reads {OLDEST} to {VERSION}"
+            )
         return _MANIFEST.decode(data)
     except msgspec.MsgspecError as error:
         raise SnapshotError(subject, f"its manifest is damaged: {error}") from None

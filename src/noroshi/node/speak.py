@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
-from noroshi.messages import Envelope, Label, Message, label_for, seal
+from noroshi.messages import KINDS, Envelope, Label, Message, label_for, seal
 from noroshi.messages.bodies import Body, RecallBody
 from noroshi.messages.canonical import encode
-from noroshi.messages.envelope import SCHEMA_VERSION
+from noroshi.messages.envelope import digest
 from noroshi.messages.kinds import Lane
 from noroshi.node import trusting
 from noroshi.node.state import State
@@ -40,7 +40,7 @@ def say(
     """
     state = work.state
     envelope = Envelope(
-        v=SCHEMA_VERSION,
+        v=KINDS[kind].since,
         realm=state.genesis.realm,
         origin=state.own,
         node=state.genesis.node,
@@ -65,14 +65,20 @@ def say(
 
 
 def release(
-    work: Work, message: Message, cases: tuple[CaseRelease, ...] = (), *, declared: bool = False
+    work: Work,
+    message: Message,
+    cases: tuple[CaseRelease, ...] = (),
+    *,
+    declared: bool = False,
+    lane: int = Lane.NOTICE,
 ) -> None:
     """Puts the edition, unchanged, into the outbox of every neighbour on the way to a partner who may have it.
 
-    Records what was decided: numbers of the rows, reasons of what was withheld, the rules that decided.
+    lane: in which it came, where its kind is unknown here: it goes on in the same. Records what was decided: numbers of
+    the rows, reasons of what was withheld, the rules that decided.
     """
     state, envelope = work.state, message.envelope
-    lane = message.kind.lane if message.kind else Lane.NOTICE
+    lane = message.kind.lane if message.kind else lane
     why = state.policy.key(message, cases)
     key = state.known.key(envelope.origin, message.id)
     sent: dict[str, int] = {}
@@ -80,6 +86,7 @@ def release(
     withheld: dict[str, str] = {}
     denied_by: dict[str, str] = {}
     ways: dict[str, str] = {}
+    hashed, given = b"", 0
     for partner in state.others:
         if partner == envelope.origin:
             continue
@@ -91,13 +98,16 @@ def release(
         if isinstance(outcome, Allowed):
             rules[partner] = outcome.rule
             ways[partner] = outcome.next_hop
-            state.known.mark(key, state.bit(partner))
+            given |= 1 << state.bit(partner)
             if outcome.next_hop not in sent:
                 party = partner_party(outcome.next_hop)
-                sent[outcome.next_hop] = work.send(party, lane, message.raw, why=why)
+                hashed = hashed or digest(message.raw)
+                sent[outcome.next_hop] = work.send(party, lane, message.raw, why=why, digest=hashed)
         else:
             withheld[partner] = outcome.reason
             denied_by[partner] = outcome.rule
+    if given:
+        state.known.mark_all(key, given)
     decided = {
         "id": message.id,
         "kind": envelope.kind,

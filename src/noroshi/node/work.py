@@ -56,9 +56,14 @@ class Work:
         keep_ns = NEVER if keep_s == FOR_EVER_S else self.now_ns + seconds(keep_s)
         self._records[0] = msgspec.structs.replace(self._records[0], keep_ns=keep_ns)
 
-    def send(self, party: str, lane: int, data: bytes, key: str = "", why: Hashable = None) -> int:
-        """Adds an outbox row; its number. Called by the release stage and the two projections below only."""
-        row = self.state.outboxes.put(party, lane, key, self.now_ns, data, why)
+    def send(
+        self, party: str, lane: int, data: bytes, key: str = "", why: Hashable = None, digest: bytes = b""
+    ) -> int:
+        """Adds an outbox row; its number. Called by the release stage and the two projections below only.
+
+        digest: SHA-256 of the data, where the caller has it.
+        """
+        row = self.state.outboxes.put(party, lane, key, self.now_ns, data, why, digest)
         self._rows.append(row)
         return row.number
 

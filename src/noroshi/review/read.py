@@ -185,7 +185,8 @@ def _outcome(records: Sequence[Record], index: int) -> tuple[str, bool]:
     released = False
     if not records[index].is_input:
         return "", released
-    for later in records[index + 1 :]:
+    for place in range(index + 1, len(records)):
+        later = records[place]
         if later.is_input:
             break
         if later.type == "refusal":

@@ -21,13 +21,15 @@ from collections.abc import Callable
 from typing import Literal
 
 from noroshi.clock import ceil_to
-from noroshi.errors import LocalError, PartnerError
+from noroshi.errors import InputError, LocalError, OperatorError, PartnerError
 from noroshi.log import OutboxRow
 from noroshi.node.inputs import Answer, Input, LinkChanged, Received, said_input
 from noroshi.service.link_keys import client_context, server_context
 from noroshi.service.node_config import PeerConfig
 from noroshi.service.node_dir import NodeDir
+from noroshi.service.node_dir import load as load_node_dir
 from noroshi.service.ports import listen_on
+from noroshi.service.published import NEIGHBOURS
 from noroshi.service.shell import NodeShell
 from noroshi.sharing.link import (
     CHECKPOINT_EVERY_S,
@@ -67,6 +69,9 @@ CROWDED_S = 0.05
 
 OFFSET_NEWS_S = 0.1
 """A change of the peer's clock offset that is worth a record, in seconds of life."""
+
+PIN_LOOK_S = 2.0
+"""How often a partner that was admitted is looked for among the pinned ones, until two persons have pinned it."""
 
 MAX_STRANGERS = 32
 """Connections that may be in their handshake or unknown at once."""
@@ -297,41 +302,102 @@ class _Connection:
 
 
 class NodeLinks:
-    """All links of one node: its listener and its diallers."""
+    """All links of one node: its listener and its diallers, also to partners that a policy admits while it runs."""
 
     def __init__(
         self, shell: NodeShell, directory: NodeDir, note: Callable[[str], None] = lambda _: None
     ) -> None:
-        config = directory.config
-        self._own = config.partner
+        self._shell = shell
+        self._directory = directory
+        self._own = directory.config.partner
         self._note = note
-        self._address = config.link
-        self._peers = {name: peer for name in shell.neighbours if (peer := config.peer(name)) is not None}
-        self.links = {name: PartnerLink(shell, self._own, peer, note) for name, peer in self._peers.items()}
-        certificate, key = directory.link_certificate_path, directory.link_key_path
-        pems = {name: directory.peer_certificate(name) for name in shell.neighbours}
-        listens = {name: pem for name, pem in pems.items() if listens_for(self._own, name)}
-        self._server_context = server_context(certificate, key, listens.values()) if listens else None
-        self._client_contexts = {
-            name: client_context(certificate, key, pem) for name, pem in pems.items() if name not in listens
-        }
-        self._partner_of = {self._peers[name].tls_fingerprint: name for name in listens}
+        self._peers: dict[str, PeerConfig] = {}
+        self.links: dict[str, PartnerLink] = {}
+        self._server_context: ssl.SSLContext | None = None
+        self._partner_of: dict[str, str] = {}
+        self._dialling: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._random = random.Random()
+        begun_with = set(shell.genesis.node_partners.values())
+        for name in shell.neighbours:
+            if name in begun_with:  # of those that were admitted later some may not be pinned yet
+                self._admit(name)
 
     async def start(self) -> None:
         """Listens and dials. Raises OperatorError when the port is taken."""
-        if self._server_context is not None:
+        await self._open()
+        self._keep(asyncio.ensure_future(self._follow_neighbours()))
+
+    async def _open(self) -> None:
+        """Listens if anybody is to dial us, and dials whoever listens for us, as far as that is not done yet."""
+        if self._server_context is not None and self._server is None:
+            address = self._directory.config.link
             self._server = await asyncio.start_server(
                 self._accepted,
-                sock=listen_on(self._address.host, self._address.port, "partners' links", "link.port"),
+                sock=listen_on(address.host, address.port, "partners' links", "link.port"),
                 ssl=self._server_context,
                 ssl_handshake_timeout=HANDSHAKE_S,
                 backlog=MAX_STRANGERS,
             )
-        for name in self._client_contexts:
-            self._keep(asyncio.ensure_future(self._dial(name)))
+        for name in self.links:
+            if not listens_for(self._own, name) and name not in self._dialling:
+                task = self._dialling[name] = asyncio.ensure_future(self._dial(name))
+                self._keep(task)
+
+    def _admit(self, name: str) -> None:
+        """Takes a neighbour that is pinned. Raises InputError when it is not."""
+        pem = self._directory.peer_certificate(name)
+        peer = self._directory.config.peer(name)
+        assert peer is not None  # `peer_certificate` has looked
+        self._peers[name] = peer
+        self.links[name] = PartnerLink(self._shell, self._own, peer, self._note)
+        if not listens_for(self._own, name):
+            return
+        self._partner_of[peer.tls_fingerprint] = name
+        if self._server_context is None:
+            certificate, key = self._directory.link_certificate_path, self._directory.link_key_path
+            self._server_context = server_context(certificate, key, [pem])
+        else:
+            self._server_context.load_verify_locations(cadata=pem.decode("ascii"))
+
+    def _remove(self, name: str) -> None:
+        """A partner whom a policy has removed is neither dialled nor let in any more."""
+        peer, link = self._peers.pop(name), self.links.pop(name)
+        self._partner_of.pop(peer.tls_fingerprint, None)
+        dialling = self._dialling.pop(name, None)
+        if dialling is not None:
+            dialling.cancel()
+        link.close()
+
+    async def _follow_neighbours(self) -> None:
+        """Whenever a policy has admitted or removed somebody; one who is not pinned yet is looked for again."""
+        wake = self._shell.follow(NEIGHBOURS)
+        told: set[str] = set()
+        try:
+            while True:
+                wake.clear()
+                for name in self.links.keys() - set(self._shell.neighbours):
+                    self._note(f"{name} is no longer spoken with: the release policy has removed it")
+                    self._remove(name)
+                missing = sorted(set(self._shell.neighbours) - self.links.keys())
+                if missing:
+                    self._directory = await asyncio.to_thread(load_node_dir, self._directory.path)
+                for name in missing:
+                    try:
+                        self._admit(name)
+                        await self._open()
+                        self._note(f"{name} is spoken with: the release policy has admitted it")
+                    except (InputError, OperatorError) as error:
+                        if name not in told:
+                            self._note(f"{name} is admitted and there is no link to it yet: {error}")
+                        told.add(name)
+                waiting = set(self._shell.neighbours) - self.links.keys()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PIN_LOOK_S if waiting else None):
+                        await wake.wait()
+        finally:
+            self._shell.unfollow(NEIGHBOURS, wake)
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -361,11 +427,16 @@ class NodeLinks:
     async def _dial(self, name: str) -> None:
         """Keeps one link dialled: at once, then with growing pauses."""
         peer, link = self._peers[name], self.links[name]
+        context = client_context(
+            self._directory.link_certificate_path,
+            self._directory.link_key_path,
+            self._directory.peer_certificate(name),
+        )
         pause_s, told = RETRY_FIRST_S, ""
         while True:
             try:
                 opening = asyncio.open_connection(
-                    peer.host, peer.port, ssl=self._client_contexts[name], server_hostname="",
+                    peer.host, peer.port, ssl=context, server_hostname="",
                     ssl_handshake_timeout=HANDSHAKE_S,
                 )  # fmt: skip
                 # Not `wait_for`: before Python 3.12 it may lose a cancellation, and closing would wait for ever.

@@ -14,6 +14,9 @@ from noroshi.node.inputs import Commit
 from noroshi.sharing import CAP_GATEWAY, STAFF, Position, Statement, partner_party, party_of
 from noroshi.sharing.streams import streams_of
 
+NEIGHBOURS = "node:neighbours"
+"""Who follows this is woken when a policy has admitted or removed a partner."""
+
 
 class Stated(Protocol):
     """What is asked of a core, in the moments in which all that it has done is durable."""
@@ -32,6 +35,7 @@ class Published:
     """The durable ends of all streams, and who is to be woken when they move."""
 
     def __init__(self, core: Stated) -> None:
+        self.neighbours = core.neighbours
         self._partners = frozenset(map(partner_party, core.neighbours))
         self._followers: dict[str, set[asyncio.Event]] = {}
         self._receipts: dict[str, Statement] = {}
@@ -94,6 +98,11 @@ class Published:
 
     def publish(self, core: Stated, commits: Iterable[Commit], from_partners: set[str]) -> None:
         """Takes what these commits have changed, once they are durable; `from_partners`: who gave something in them."""
+        if core.neighbours != self.neighbours:
+            self.neighbours = core.neighbours
+            self._partners = frozenset(map(partner_party, core.neighbours))
+            self.publish_all(core)
+            self.wake({NEIGHBOURS})
         grown: set[str] = set()
         for commit in commits:
             for cut in commit.batch.cuts:

@@ -136,7 +136,6 @@ class NodeShell(Published):
         self.store = store
         self.clock = clock
         self.genesis = core.genesis
-        self.neighbours = core.neighbours
         self.failed = ""
         self.defects = 0
         self.on_held = on_held

@@ -58,12 +58,15 @@ class Outboxes:
         self.epochs: dict[str, int] = {}
 
     def put(
-        self, party: str, lane: int, key: str, now_ns: int, data: bytes, why: Hashable = None
+        self, party: str, lane: int, key: str, now_ns: int, data: bytes, why: Hashable = None, digest: bytes = b""
     ) -> OutboxRow:
-        """The next row for `party`; `why` is kept for partners until they have receipted it."""
+        """The next row for `party`; `why` is kept for partners until they have receipted it.
+
+        digest: SHA-256 of the data, where the caller has it: one message goes to several partners.
+        """
         name = stream_of(party, lane)
-        stream = self._stream(name)
-        digest = sha256(data).digest()
+        stream = self.streams.get(name) or self._stream(name)
+        digest = digest or sha256(data).digest()
         stream.number += 1
         stream.head = head_after(stream.head, digest)
         if name != party:

@@ -149,12 +149,10 @@ class ReleasePolicy:
         self._ways: dict[tuple[str, str, str], tuple[Audience, ...]] = {}
         self._audiences: dict[tuple[str, str, bool], tuple[Audience, ...]] = {}
         self._routes: dict[tuple[str, str, frozenset[str]], tuple[str, ...]] = {}
-        self._onward: dict[tuple[ReleaseKey, str], Allowed | Withheld] = {}
-
-    @property
-    def neighbours(self) -> tuple[str, ...]:
+        self._onward: dict[ReleaseKey, dict[str, Allowed | Withheld]] = {}
+        self._asked: tuple[ReleaseKey | None, dict[str, Allowed | Withheld]] = (None, {})
+        self.neighbours = tuple(sorted(self._wires[own]))
         """Partners to whom this node has a link."""
-        return tuple(sorted(self._wires[self.own]))
 
     def audiences(
         self, unit: str, content: str, *, origin: str = "", reduced: bool = False
@@ -186,9 +184,13 @@ class ReleasePolicy:
 
     def onward_key(self, key: ReleaseKey, partner: str) -> Allowed | Withheld:
         """The same of a message of which only its key is at hand. Follows from it, policy, structure and links alone."""
-        known = self._onward.get((key, partner))
+        if key is not self._asked[0]:  # of one message all partners are asked in turn
+            answers = self._onward.get(key)
+            self._asked = key, answers if answers is not None else _kept(self._onward, key, {})
+        answers = self._asked[1]
+        known = answers.get(partner)
         if known is None:
-            known = _kept(self._onward, (key, partner), self._decide(key, partner))
+            known = answers[partner] = self._decide(key, partner)
         return known
 
     def may_still_go(self, key: ReleaseKey, next_hop: str) -> bool:
