@@ -26,6 +26,7 @@ from noroshi.node import (
     alerting,
     authority,
     deciding,
+    early,
     evidence,
     hearing,
     policing,
@@ -116,8 +117,22 @@ def _heard(work: Work, message: Message, party: str, lane: int) -> None:
         release(work, message, lane=lane)
     if refused is None:
         _act(work, message, party)
-    else:
+        _answered_early(work, message)
+    elif refused.reason not in early.REASONS or not early.keep(work, message, party):
         work.refuse(party, refused.reason, refused.detail)
+
+
+def _answered_early(work: Work, message: Message) -> None:
+    """What had come before the question that it answers has its effect now."""
+    body = message.body
+    is_request = isinstance(body, DecisionBody) and body.step == "request" and not body.subject
+    of = body.case if isinstance(body, DecisionBody) and is_request else message.id
+    for answer, party in early.due(work, of):
+        refused = authority.defect(work.state, answer, work.now_ns)
+        if refused is None:
+            _act(work, answer, party)
+        else:
+            work.refuse(party, refused.reason, refused.detail)
 
 
 def _act(work: Work, message: Message, party: str) -> None:

@@ -208,16 +208,14 @@ def said_input(party: str, said: Receipted | Attested | Restarted) -> Input:
             return Restart(party=party, position=position)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the giver of the input is told: `accepted`, `duplicate`, or `refused` with a reason for our own side."""
 
     outcome: Literal["accepted", "duplicate", "refused"]
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """All that follows from one input: durable together, and only then answered and sent."""
 
     batch: Batch

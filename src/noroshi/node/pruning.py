@@ -9,7 +9,7 @@ from __future__ import annotations
 from noroshi.clock import seconds
 from noroshi.messages import KINDS
 from noroshi.messages.kinds import DAY_S, YEAR_S
-from noroshi.node import tasks
+from noroshi.node import early, tasks
 from noroshi.node.state import State
 from noroshi.node.work import Work
 
@@ -52,6 +52,11 @@ def _prune(work: Work, now_ns: int) -> None:
         key: one
         for key, one in state.cases.items()
         if one.state == "open" or one.deadline_ns + ANSWERED_FOR_NS >= now_ns
+    }
+    state.early = {
+        of: kept
+        for of, many in state.early.items()
+        if (kept := [one for one in many if one[0] + early.KEPT_NS >= now_ns])
     }
     state.recalls = {
         key: one for key, one in state.recalls.items() if one.asked_ns + RECALLED_FOR_NS >= now_ns

@@ -123,7 +123,7 @@ class SavedOutboxes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A state's own fields. One that came after the first form has a default: what a node knows that never heard of it."""
+    """A state's own fields. One that came after the first form has a default: what a node has that never heard of it."""
 
     alerts: list[tuple[bytes, AlertBody]]
     attested: list[tuple[str, Position]]
@@ -134,6 +134,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     closed_tasks: frozenset[str]
     counters: list[tuple[str, int]]
     desks: list[tuple[str, SavedDesk]]
+    early: list[tuple[bytes, list[tuple[int, str, str, bytes]]]] = []
     events: SavedBook
     feeds: list[tuple[str, int]]
     known: SavedKnown
@@ -164,6 +165,7 @@ def save(state: State, put: Put) -> Saved:
         closed_tasks=frozenset(state.closed_tasks),
         counters=list(state.counters.items()),
         desks=[(unit, desk.saved()) for unit, desk in state.desks.items()],
+        early=list(state.early.items()),
         events=state.events.saved(put),
         feeds=list(state.feeds.items()),
         known=SavedKnown([put(one.data, one.digest) for one in state.known.segments], *state.known.recent),
@@ -196,6 +198,7 @@ def fill(state: State, saved: Saved, get: Get) -> None:
     state.closed_tasks = set(saved.closed_tasks)
     state.counters = dict(saved.counters)
     state.desks = {unit: AlertDesk.loaded(one) for unit, one in saved.desks}
+    state.early = dict(saved.early)
     state.events = EventBook.loaded(saved.events, get)
     state.feeds = dict(saved.feeds)
     segments = [Segment(get(digest)) for digest in saved.known.segments]

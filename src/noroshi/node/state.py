@@ -118,6 +118,7 @@ class State:
         self.alerts: dict[bytes, AlertBody] = {}
         self.warnings: dict[bytes, Said] = {}
         self.links: dict[str, str] = {}
+        self.early: dict[bytes, list[tuple[int, str, str, bytes]]] = {}
         self.pruned_ns = 0
         self.recalls: dict[bytes, Recall] = {}
         self.watch = watch_over(places, COUNTRIES.get(self.nation, (self.nation,)))
