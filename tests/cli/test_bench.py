@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,13 @@ import msgspec
 import pytest
 
 from noroshi.cli import bench
-from noroshi.cli.benches import approvals, end_to_end, engine, node_load
+from noroshi.cli.benches import approvals, end_to_end, engine, heal, node_load, record, restart, star
 from noroshi.cli.benches.report import Result, result
 from noroshi.cli.main import main
-from noroshi.errors import OperatorError
+from noroshi.errors import LocalError, OperatorError
 from noroshi.geo.places import decode
 from noroshi.messages import KeyedHash
+from noroshi.node.inputs import Answer
 from noroshi.service.resources import packaged_places
 
 FIELDS = {
@@ -90,7 +93,7 @@ def test_an_unknown_name_is_refused_before_anything_runs(capsys: pytest.CaptureF
 
 
 def test_without_names_all_are_measured() -> None:
-    assert bench.chosen(()) == ["engine", "end-to-end"]
+    assert bench.chosen(()) == ["engine", "end-to-end", "record", "heal", "restart"]
 
 
 def test_a_missing_peer_is_named_with_what_to_install(
@@ -153,4 +156,66 @@ def test_a_warning_goes_through_three_real_nodes_and_nothing_stays(
     assert (far.runs, far.unit) == (3, "ms")
     assert 0.0 < by_measure["part: to the warning at A"].low < far.value
     assert by_measure["detection to warning at C, p99"].held is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_record_benchmark_measures_a_node_and_sqlite(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    size = record.Size(runs=1, messages=400, warnings=5, singles=20)
+    rows = {row.measure: row for row in record.run(quick=True, seed=1, progress=quiet, size=size)}
+    together = rows["messages, four partners at once"]
+    assert together.value > 0
+    assert together.peer_value is not None
+    assert together.held is not None
+    assert rows["a lone warning, p99"].runs == 5
+    assert 0 < rows["a lone warning, p50"].value <= rows["a lone warning, p99"].value
+    assert rows["processor time a message"].value > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_node_refuses_ends_the_record_benchmark() -> None:
+    refused: asyncio.Future[Answer] = asyncio.new_event_loop().create_future()
+    refused.set_result(Answer("refused", "bad-signature"))
+    line = record.Line.__new__(record.Line)
+    line.party = "partner:JPN"
+    line._answered(refused)
+    with pytest.raises(LocalError, match="bad-signature"):
+        _ = line.receipted
+
+
+def test_messages_of_the_record_benchmark_have_the_size_that_they_say() -> None:
+    found = star.Star.found()
+    for partner in star.OUTER:
+        assert len(found.remark(partner, 7, time.time_ns())) == star.MESSAGE_BYTES
+        assert len(found.remark(partner, 8, time.time_ns(), alone=True)) == star.MESSAGE_BYTES
+
+
+@pytest.mark.slow
+def test_the_heal_benchmark_heals_and_compares_the_records(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    size = heal.Size(runs=1, increments=600)
+    rows = {row.measure: row for row in heal.run(quick=True, seed=1, progress=quiet, size=size)}
+    assert rows["increments"].value >= 600
+    assert rows["warnings among them"].value > 0
+    assert 0 < rows["queued warnings receipted after"].value <= rows["all receipted after"].value
+    assert rows["rows lost, repeated or out of order"].held is True
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_restart_benchmark_starts_a_node_on_what_it_has_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(restart, "SNAPSHOT_RECORDS", 200)
+    size = restart.Size(messages=300, starts=2)
+    rows = restart.run(quick=True, seed=1, progress=quiet, size=size)
+    assert [row.runs for row in rows] == [2, 2, 2, 1]
+    assert rows[0].held is not None
+    assert 0 < rows[1].value < rows[0].value
     assert list(tmp_path.iterdir()) == []

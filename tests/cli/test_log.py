@@ -283,6 +283,7 @@ def exported(record: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Path, li
 def test_an_export_holds_what_the_party_was_given_and_no_more(
     record: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Path 27, copies and exports: what is made for a party is read from that party's streams alone."""
     out, (head, *lines) = exported(record, capsys)
     assert {name: head[name] for name in ("format", "realm", "node", "party")} == {
         "format": "noroshi-outbox/2",

@@ -82,8 +82,8 @@ def planted(monkeypatch: pytest.MonkeyPatch, leak: str) -> Iterator[None]:
         elif leak == "a withheld row leaves a trace":
             release = speak.release
 
-            def tracing(work: Work, message: Message) -> None:
-                release(work, message)
+            def tracing(work: Work, message: Message, *, lane: int) -> None:
+                release(work, message, lane=lane)
                 if isinstance(work.state.policy.onward(message, "JPN"), Withheld):
                     work.send("partner:JPN", Lane.NOTICE, b"withheld")
 

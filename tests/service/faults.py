@@ -45,6 +45,10 @@ async def reached(met: Callable[[], bool], within_s: float) -> None:
             await asyncio.sleep(0.1)
 
 
+PAUSE_S = 0.005
+"""Between one batch and the next: enough of a load, and records that can still be read when the test is over."""
+
+
 class Load:
     """Gives a node one batch after the other, and remembers those that were answered as durable."""
 
@@ -65,6 +69,15 @@ class Load:
                 continue
             self.durable.append(number)
             number += 1
+            await asyncio.sleep(PAUSE_S)
+
+    async def goes_on(self) -> None:
+        """Waits until one more batch is durable. Raises what has ended the load."""
+        before = len(self.durable)
+        while len(self.durable) <= before:
+            if self._task.done():
+                self._task.result()
+            await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
         self._task.cancel()
@@ -94,9 +107,7 @@ async def loaded(
         await asyncio.gather(*(stack.enter_async_context(node) for node in nodes.values()))
         loads = {name: Load(one) for name, one in directories.items()}
         try:
-            async with asyncio.timeout(30.0):
-                while not all(load.durable for load in loads.values()):
-                    await asyncio.sleep(0.01)
+            await asyncio.gather(*(load.goes_on() for load in loads.values()))
             yield nodes, loads
         finally:
             for load in loads.values():
@@ -219,8 +230,8 @@ class Proxy:
             finally:
                 there_writer.transport.abort()
                 self._writers.discard(there_writer)
-        except OSError:
-            return  # the node behind is away; the one in front dials again
+        except (OSError, asyncio.CancelledError):
+            return  # the node behind is away, and the one in front dials again; or the test is over
         finally:
             writer.transport.abort()
             self._writers.discard(writer)

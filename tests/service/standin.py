@@ -110,6 +110,12 @@ class StandIn:
         self._receipted: dict[str, Position] = {}
         self._streams: dict[str, tuple[int, bytes]] = {}
 
+    def expect(self, now_ns: int, given: Input) -> bool:
+        return False
+
+    def work_ahead(self) -> bool:
+        return False
+
     @classmethod
     def begin(cls, now_ns: int, genesis: Genesis) -> tuple[Self, Commit]:
         core = cls(genesis)

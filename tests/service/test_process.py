@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -121,6 +122,10 @@ def test_a_damaged_body_keeps_it_from_starting_and_is_named(made: Make, children
 
     (jpn,) = made("jpn")
     asyncio.run(fill())
+    with contextlib.closing(sqlite3.connect(jpn.record_path, isolation_level=None)) as record:
+        record.execute(
+            "DELETE FROM snapshot"
+        )  # which stands at the end, and with which no body before it is read
     raw = jpn.record_path.read_bytes()
     at = raw.index(encode_input(detections(11, "feed-11"))[1]) + 20
     jpn.record_path.write_bytes(raw[:at] + b"F" + raw[at + 1 :])

@@ -103,6 +103,7 @@ def test_own_sensors_have_a_sure_turn_beside_a_flood_of_warnings(loop: asyncio.A
 
 
 def test_a_full_queue_refuses_and_the_others_are_open(loop: asyncio.AbstractEventLoop) -> None:
+    """Path 15, back-pressure: what one partner has waiting shows to no other one."""
     queues = Queues(loop, queue_inputs=1024)
     queues.put(*(row(USA, Lane.TRACK, n) for n in range(1, 513)))
     assert not queues.crowded(USA)

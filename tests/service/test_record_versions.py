@@ -13,7 +13,9 @@ import pytest
 
 from noroshi.clock import NEVER
 from noroshi.errors import LocalError, OperatorError
-from noroshi.log import Chain, DamagedRecordError, Record, verified
+from noroshi.log import Batch, Chain, DamagedRecordError, Record, verified
+from noroshi.messages.envelope import SCHEMA_VERSION as MESSAGES
+from noroshi.service.record_check import check_record
 from noroshi.service.record_file import RecordFile, RecordFileError
 from noroshi.service.record_schema import APPLICATION_ID, SCHEMA_VERSION
 from noroshi.sharing.streams import EMPTY_HEAD, next_head
@@ -91,6 +93,47 @@ def test_a_newer_record_with_other_tables_is_one_sentence(tmp_path: Path) -> Non
         for read in (lambda: list(file.records()), lambda: file.outbox("staff", 0, 9), file.streams):
             with pytest.raises(RecordFileError, match=r"schema 7.*its tables are others; run that newer"):
                 read()
+
+
+def test_what_a_newer_version_said_is_read_whatever_it_is_called(tmp_path: Path) -> None:
+    """The same tables, messages of a later version, and a type of record that this version does not know."""
+    path = tmp_path / "record.db"
+    before = filled(path, 5)
+    with opened(path) as store:
+        strange = Chain(before[-1].sequence, before[-1].hash).link(9999, "omen", b"a body")
+        store.append([Batch((strange,))])
+    assert "record 11 is damaged: unknown type 'omen'" in check_record(path).sentence
+    change(path, f"UPDATE meta SET value = '{MESSAGES + 1}' WHERE name = 'messages'")
+    both = (
+        rf"a newer noroshi wrote it \(messages of version {MESSAGES + 1}, this one knows up to {MESSAGES}\)"
+    )
+    with pytest.raises(OperatorError, match=rf"cannot write the record .*{both}; run that newer version"):
+        opened(path)
+    found = check_record(path)
+    assert found.intact
+    assert "opened for reading only" in found.notice
+    with RecordFile(path) as file:
+        assert [*before, strange] == list(file.verified())
+
+
+def test_an_older_versions_record_is_taken_over_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "record.db"
+    before = filled(path, 5)
+    change(path, "DELETE FROM meta WHERE name = 'messages'")
+    with opened(path) as store:
+        assert (store.head.messages, store.head.taken_over) == (1, 0)
+        store.take_over()
+    with opened(path) as store:
+        assert (store.head.messages, store.head.taken_over) == (MESSAGES, before[-1].sequence)
+        assert list(verified("record", store.records())) == before
+
+
+def test_a_record_that_does_not_say_which_version_wrote_it_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "record.db"
+    filled(path, 2)
+    change(path, "UPDATE meta SET value = 'the second' WHERE name = 'messages'")
+    with pytest.raises(RecordFileError, match="it does not say which version wrote it"):
+        RecordFile(path)
 
 
 def test_an_older_record_is_migrated_after_a_copy(tmp_path: Path) -> None:

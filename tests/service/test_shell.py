@@ -14,7 +14,7 @@ from noroshi.node.inputs import Answer, Commit, Input, Received, TimerDue
 from noroshi.service.alert_files import AlertFiles
 from noroshi.service.clocks import RealClock
 from noroshi.service.node_dir import NodeDir
-from noroshi.service.shell import CoreDefectError, NodeShell, StoppedError
+from noroshi.service.shell import GROUP_INPUTS, CoreDefectError, NodeShell, StoppedError
 from tests.service.conftest import shell_of, until
 from tests.service.standin import StandIn, detections, genesis
 
@@ -99,6 +99,53 @@ def test_what_waits_is_committed_together() -> None:
         assert store.sizes[0] == 1
         assert sum(store.sizes) == 100
         assert len(store.sizes) <= 4
+
+    asyncio.run(scenario())
+
+
+def many(shell: NodeShell) -> list[asyncio.Future[Answer]]:
+    """More than one group of inputs, at once."""
+    return [
+        shell.offer(Received(party=USA, number=number, raw=b"x")) for number in range(1, GROUP_INPUTS + 50)
+    ]
+
+
+def test_the_next_group_is_handled_while_one_is_written_and_nobody_is_told() -> None:
+    async def scenario() -> None:
+        shell, store = gated()
+        running = asyncio.create_task(shell.run())
+        answers = many(shell)
+        await entered(store)
+        await until(lambda: shell._core.received(USA).upto[0] == len(answers))
+        assert store.sizes == []
+        assert stands(shell) == (0, 0, 0)
+        assert not any(answer.done() for answer in answers)
+        store.gate.set()
+        assert await asyncio.gather(*answers) == [Answer("accepted")] * len(answers)
+        assert len(store.sizes) >= 2
+        assert stands(shell)[:2] == (len(answers), len(answers))
+        shell.stop()
+        await running
+
+    asyncio.run(scenario())
+
+
+def test_what_was_handled_while_a_group_could_not_be_written_fails_with_it() -> None:
+    async def scenario() -> None:
+        shell, store = gated()
+        store.fails = True
+        running = asyncio.create_task(shell.run())
+        answers = many(shell)
+        await entered(store)
+        await until(lambda: shell._core.received(USA).upto[0] == len(answers))
+        store.gate.set()
+        for answer in answers:
+            with pytest.raises(LocalError, match="the disk is full"):
+                await answer
+        with pytest.raises(LocalError, match="the disk is full"):
+            await running
+        assert stands(shell) == (0, 0, 0)
+        assert len(list(store.records())) == 1
 
     asyncio.run(scenario())
 

@@ -25,6 +25,9 @@ from noroshi.errors import OperatorError
 BENCHES = {
     "engine": "noroshi.cli.benches.engine",
     "end-to-end": "noroshi.cli.benches.end_to_end",
+    "record": "noroshi.cli.benches.record",
+    "heal": "noroshi.cli.benches.heal",
+    "restart": "noroshi.cli.benches.restart",
 }
 """Every benchmark and its module, which has `run(*, quick, seed, progress) -> list[Result]`."""
 
@@ -34,7 +37,7 @@ WIDTH = 150
 
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="engine, end-to-end; all if left out.")
+        list[str] | None, typer.Argument(metavar="[NAME]...", help=f"{', '.join(BENCHES)}; all if left out.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A first look, each in under 10 s.")] = False,
     as_json: AsJson = False,

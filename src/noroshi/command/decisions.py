@@ -12,16 +12,17 @@ it decides for nobody.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 State = Literal["open", "decided", "refused"]
 Step = Literal["concur", "last-concur", "refuse", "deadline"]
 
 
-@dataclass(frozen=True, slots=True)
-class Concurrence:
+class Concurrence(msgspec.Struct, frozen=True):
     """One nation's answer, for itself: which unit and post gave it, and when."""
 
     partner: str
@@ -31,8 +32,7 @@ class Concurrence:
     time_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """One decision in progress. needed: the partners that must answer; body: the unit that convenes."""
 
     id: bytes
@@ -47,7 +47,7 @@ class Case:
     state: State = "open"
     closed_ns: int = 0
     recorded: bool = False
-    answers: tuple[Concurrence, ...] = field(default=())
+    answers: tuple[Concurrence, ...] = ()
 
     @property
     def missing(self) -> frozenset[str]:

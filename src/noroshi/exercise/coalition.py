@@ -20,7 +20,7 @@ from noroshi.clock import from_iso, seconds
 from noroshi.command.posts import Seat
 from noroshi.exercise.scenario import Partner, Post, Scenario, Sensor, selected
 from noroshi.geo.frames import geodetic_to_ecef
-from noroshi.messages import Certificate, Envelope, Scheme, certify, derive, label_for, seal
+from noroshi.messages import KINDS, Certificate, Envelope, Scheme, certify, derive, label_for, seal
 from noroshi.messages.bodies import InjectBody
 from noroshi.messages.signing import ID_BYTES
 from noroshi.node.inputs import Genesis, PostRow, RuleSet, Secrets, SensorRow

@@ -72,8 +72,7 @@ class Forget(msgspec.Struct, frozen=True):
     rows: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What one commit makes durable, in this order: cuts, records, rows; then what retention lets go."""
 
     records: tuple[Record, ...]
@@ -181,11 +180,14 @@ class MemoryStore:
                 del rows[:gone]
 
 
-def verified(subject: str, records: Iterable[Record]) -> Iterator[Record]:
-    """The same records, each checked against the one before it. Raises DamagedRecordError at the first bad one."""
+def verified(subject: str, records: Iterable[Record], *, any_type: bool = False) -> Iterator[Record]:
+    """The same records, each checked against the one before it. Raises DamagedRecordError at the first bad one.
+
+    any_type: types that this version does not know are no damage, as in the record of a newer one.
+    """
     previous: Record | None = None
     for record in records:
-        cause = check(previous, record)
+        cause = check(previous, record, any_type=any_type)
         if cause:
             raise DamagedRecordError(subject, previous.sequence + 1 if previous else 1, cause)
         yield record

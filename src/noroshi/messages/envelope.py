@@ -22,7 +22,11 @@ from noroshi.messages.labels import Label
 from noroshi.messages.signing import ID_BYTES, SIGNATURE_BYTES, Scheme, key_id
 from noroshi.messages.trust import Certificate, TrustStore
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of all kinds together. 1: the first; 2: `recall`, `release`, `reduced-track`. A message bears the version that brought
+its kind, so that a node of the version before reads all that it knows; one that is two ahead is refused by name.
+"""
+
 MESSAGE_DOMAIN = b"noroshi message 1\x00"
 
 MAX_AHEAD_NS = 2 * NS_PER_S
@@ -40,10 +44,10 @@ _KNOWN = frozenset(
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """The header of a message and its body's bytes.
 
-    v: schema version; realm: its trust root; origin: partner; node: where it entered the coalition; post: who spoke,
-    if a person did; unit: the speaker's unit in the structure; id, event, refs: 16-byte aliases that mean something
-    only inside the label's audience; time_ns and time_error_ns: the originator's clock and its claimed error;
-    critical: names of fields that a receiver must understand or refuse.
+    v: schema version of its kind (`Kind.since`); realm: its trust root; origin: partner; node: where it entered the
+    coalition; post: who spoke, if a person did; unit: the speaker's unit in the structure; id, event, refs: 16-byte
+    aliases that mean something only inside the label's audience; time_ns and time_error_ns: the originator's clock and
+    its claimed error; critical: names of fields that a receiver must understand or refuse.
     """
 
     v: int
@@ -64,6 +68,13 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     critical: tuple[str, ...] = ()
 
 
+class _Claim(msgspec.Struct, frozen=True):
+    """As much of an envelope as says whose key it is."""
+
+    realm: str
+    origin: str
+
+
 class Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What travels: the payload's bytes, the signing key's id, the signature."""
 
@@ -72,8 +83,7 @@ class Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Unverified:
+class Unverified(msgspec.Struct, frozen=True):
     """Bytes that a party sent. Nothing in them is believed."""
 
     raw: bytes
@@ -87,8 +97,7 @@ class Refused:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A message whose signature, realm, label and form have been checked. Made by `verify` and `seal` only.
 
     kind and body are None when this version does not know the kind: it is then kept and relayed, never acted on.
@@ -119,6 +128,7 @@ _FLOATLESS = {
 }
 """Decoders of the kinds whose bodies hold no floats; in a JSON Schema these, and only these, are `number`."""
 _ENVELOPE = msgspec.msgpack.Decoder(Envelope)
+_CLAIM = msgspec.msgpack.Decoder(_Claim)
 _SIGNED = msgspec.msgpack.Decoder(Signed)
 
 
@@ -173,6 +183,21 @@ def verify(received: Unverified, trust: TrustStore, now_ns: int) -> Message | Re
     return _open(envelope, holder, received.raw)
 
 
+def claim(received: Unverified, trust: TrustStore, now_ns: int) -> tuple[bytes, bytes, bytes] | None:
+    """What `verify` will ask of the scheme about these bytes: public key, data, signature. None where it will not come
+    so far. Nothing is decided by it, and nothing changes.
+    """
+    try:
+        signed = _SIGNED.decode(received.raw)
+        said = _CLAIM.decode(signed.payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    holder = trust.holder(signed.key, now_ns, said.origin) if said.realm == trust.realm else ""
+    if isinstance(holder, str):
+        return None
+    return holder.public, signing_bytes(said.realm, signed.payload), signed.signature
+
+
 def digest(raw: bytes) -> bytes:
     """SHA-256 of bytes, as used for body hashes and drafts."""
     return hashlib.sha256(raw).digest()
@@ -211,8 +236,9 @@ def _has_body(fields: dict[str, object]) -> bool:
 
 
 def _form_defect(envelope: Envelope, has_body: bool) -> str:
-    ids = (envelope.id, *envelope.refs, *((envelope.event,) if envelope.event else ()))
-    if any(len(one) != ID_BYTES for one in ids):
+    if len(envelope.id) != ID_BYTES or len(envelope.event) not in (0, ID_BYTES):
+        return "malformed-id"
+    if envelope.refs and any(len(one) != ID_BYTES for one in envelope.refs):
         return "malformed-id"
     if not 0 <= envelope.time_error_ns <= MAX_ERROR_NS or not 0 <= envelope.time_ns < soundness.LAST_NS:
         return "malformed-time"

@@ -43,13 +43,25 @@ class Scheme(Protocol):
         ...
 
 
+MAX_EXPECTED = 8192
+"""Signatures that are expected, or were found good ahead, at a time: more than wait of all partners for one group of
+commits; 8 MB with messages of the usual size.
+"""
+
+
 class Ed25519:
-    """RFC 8032 signatures by libsodium. Keeps expanded secret keys of the seeds it was given."""
+    """RFC 8032 signatures by libsodium. Keeps expanded secret keys of the seeds it was given.
+
+    Whoever knows that a signature will be looked at soon may `expect` it; another thread may then `work_ahead`, newest
+    first, while libsodium leaves Python to others. `verify` answers the same, whatever was done ahead of it.
+    """
 
     name = "ed25519"
 
     def __init__(self) -> None:
         self._expanded: dict[bytes, tuple[bytes, bytes]] = {}
+        self._expected: dict[bytes, tuple[bytes, bytes]] = {}
+        self._good: dict[bytes, tuple[bytes, bytes]] = {}
 
     def _expand(self, secret: bytes) -> tuple[bytes, bytes]:
         pair = self._expanded.get(secret)
@@ -64,6 +76,35 @@ class Ed25519:
         return bindings.crypto_sign(data, self._expand(secret)[1])[:SIGNATURE_BYTES]
 
     def verify(self, public: bytes, data: bytes, signature: bytes) -> bool:
+        if self._expected or self._good:
+            self._expected.pop(signature, None)
+            if self._good.pop(signature, None) == (public, data):
+                return True
+        return self._is_good(public, data, signature)
+
+    def expect(self, public: bytes, data: bytes, signature: bytes) -> bool:
+        """Says that these will be verified soon; whether that is noted, since only so many are."""
+        if len(self._expected) >= MAX_EXPECTED:
+            return False
+        self._expected[signature] = (public, data)
+        return True
+
+    def work_ahead(self) -> bool:
+        """Verifies one that is expected, on any thread; whether there was one. Only good ones are remembered, and once.
+
+        The newest is first: the thread that handles messages takes the oldest, and the two do not meet before the end.
+        """
+        try:
+            signature, (public, data) = self._expected.popitem()
+        except KeyError:
+            return False
+        if self._is_good(public, data, signature):
+            if len(self._good) >= MAX_EXPECTED:  # left over by those that were verified twice
+                self._good.clear()
+            self._good[signature] = (public, data)
+        return True
+
+    def _is_good(self, public: bytes, data: bytes, signature: bytes) -> bool:
         if len(public) != PUBLIC_BYTES or len(signature) != SIGNATURE_BYTES:
             return False
         try:

@@ -47,6 +47,9 @@ MAX_RETAINED = 256
 MAX_FEED_GAP = 10_000_000
 """Batches that an own feed may have lost, weeks of them; a larger step is a wrong number, and would silence the feed."""
 
+MAX_BATCH = 1_000
+"""Measurements in one batch of an own feed: each takes half a millisecond, and nothing else is heard meanwhile."""
+
 
 def message(work: Work, given: Received) -> Message | None:
     """The verified message, or None when it was a duplicate or has been refused."""
@@ -121,6 +124,9 @@ def detections(work: Work, given: Detections) -> SensorRow | None:
         return None
     if not given.time_ns or len(given.time_ns) != len(given.value):
         work.refuse(party, "malformed-batch", f"{len(given.time_ns)} times, {len(given.value)} values")
+        return None
+    if len(given.time_ns) > MAX_BATCH:
+        work.refuse(party, "batch-too-large", f"{len(given.time_ns)} measurements, at most {MAX_BATCH}")
         return None
     if max(given.time_ns) > work.now_ns + MAX_AHEAD_NS:
         work.refuse(party, "future-dated", given.sensor)

@@ -233,7 +233,17 @@ def _issue(work: Work, desk: AlertDesk, draft: Draft) -> None:
     message = say(work, "alert", desk.unit, state.own_audience, body, event=alias, expires_ns=body.expires_ns)
     for audience in state.policy.audiences(desk.unit, "alert"):
         towards = state.alias_towards(event, audience.partners)
-        say(work, "alert", desk.unit, audience.partners, body, event=towards, expires_ns=body.expires_ns)
+        # Made from all that our own side knows: two persons have declared it to whoever is told.
+        say(
+            work,
+            "alert",
+            desk.unit,
+            audience.partners,
+            body,
+            event=towards,
+            expires_ns=body.expires_ns,
+            declared=True,
+        )
     context = CapContext(
         realm=state.genesis.realm,
         sender=f"{desk.unit}@{state.genesis.node}.noroshi.invalid",

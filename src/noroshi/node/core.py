@@ -17,12 +17,15 @@ from typing import Literal
 from noroshi.errors import LocalError
 from noroshi.geo.places import PlaceTable
 from noroshi.log import Chain, DamagedRecordError, Record, Snapshot
+from noroshi.messages import Ed25519, Unverified
+from noroshi.messages.envelope import claim
 from noroshi.node import flow, trusting
 from noroshi.node.inputs import (
     Commit,
     Control,
     Genesis,
     Input,
+    Received,
     Retention,
     Secrets,
     TimerDue,
@@ -98,6 +101,21 @@ class Node:
     def handle(self, now_ns: int, given: Input) -> Commit:
         """What follows from one input, at the node's time `now_ns`."""
         return self._commit(now_ns, given)
+
+    def expect(self, now_ns: int, given: Input) -> bool:
+        """Says that this input will be handled soon; what `work_ahead` does meanwhile makes that quicker, not other.
+        Whether there is something to do ahead.
+        """
+        state = self._state
+        if not isinstance(given, Received) or not isinstance(state.scheme, Ed25519):
+            return False
+        asked = claim(Unverified(given.raw), state.trust, now_ns)
+        return asked is not None and state.scheme.expect(*asked)
+
+    def work_ahead(self) -> bool:
+        """A piece of work on inputs that are expected, on any thread; whether there was one."""
+        scheme = self._state.scheme
+        return isinstance(scheme, Ed25519) and scheme.work_ahead()
 
     def due(self, now_ns: int) -> list[TimerDue]:
         """The timers that are due, earliest first; the shell hands each back to `handle`."""

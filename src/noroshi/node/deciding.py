@@ -5,8 +5,9 @@ Who may do what is read from the structure in force; whoever is not listed there
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from noroshi.clock import seconds
 from noroshi.command import decisions

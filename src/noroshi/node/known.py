@@ -121,7 +121,9 @@ class Known:
 
     def add(self, key: bytes) -> None:
         """Notes a message; one that is here already stays as it is."""
-        if key is not self._absent and key in self:  # who adds has mostly just asked, and all segments were looked at
+        if (
+            key is not self._absent and key in self
+        ):  # who adds has mostly just asked, and all segments were looked at
             return
         self._absent = b""
         self._recent[key] = 0

@@ -87,11 +87,12 @@ def release(
     denied_by: dict[str, str] = {}
     ways: dict[str, str] = {}
     hashed, given = b"", 0
+    recall = message.body if isinstance(message.body, RecallBody) else None
     for partner in state.others:
         if partner == envelope.origin:
             continue
         outcome = state.policy.charged(why, partner, work.now_ns, state.spent)
-        if isinstance(message.body, RecallBody) and not _had(state, message, message.body, partner):
+        if recall is not None and not _had(state, message, recall, partner):
             outcome = Withheld("never-had-it", "recall")
         if isinstance(outcome, Allowed) and outcome.edition == "declared" and not declared:
             outcome = Withheld("declared-only", outcome.rule)

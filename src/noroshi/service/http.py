@@ -274,12 +274,20 @@ class Guard:
             await self._app(scope, receive, send_with_headers)
 
 
+class _Built(StaticFiles):
+    """The page's files: there are none as long as the page has not been built."""
+
+    async def check_config(self) -> None:
+        if self.directory is None or not Path(self.directory).is_dir():
+            raise HTTPException(404)
+
+
 def application(pages: Pages, config: NodeConfig, static: Path) -> ASGIApp:
     """The application of one node."""
 
     async def not_there(request: Request, error: Exception) -> Response:
         """Under /api, what is not there looks like what one may not have."""
-        if request.url.path.startswith("/api"):
+        if request.scope["path"].startswith("/api"):  # its url is read as UTF-8, which a query need not be
             return refusal()
         status = error.status_code if isinstance(error, HTTPException) else 404
         return Response(status_code=status)
@@ -290,10 +298,11 @@ def application(pages: Pages, config: NodeConfig, static: Path) -> ASGIApp:
             Route("/api/info", pages.info),
             Route("/api/input", pages.give, methods=["POST"]),
             WebSocketRoute("/api/staff", pages.staff),
-            Mount("/static", StaticFiles(directory=static, check_dir=False)),
+            Mount("/static", _Built(directory=static, check_dir=False)),
         ],
         exception_handlers={404: not_there, 405: not_there},
     )
+    app.router.redirect_slashes = False  # /api/info/ would lead to /api/info, and so tell that it exists
     return Guard(app, (*_LOOPBACK, config.page.host), config.page.port)
 
 

@@ -57,8 +57,9 @@ LOOK_EVERY_S = PING_EVERY_S / 4
 DEAD_AFTER_S = 10.0
 """A connection on which nothing was heard for so long is given up and dialled anew."""
 
-RETRY_FIRST_S, RETRY_CAP_S = 0.05, 2.0
-"""Pauses between dials double from the first to the cap, each drawn from half to all of itself."""
+RETRY_FIRST_S, RETRY_CAP_S = 0.05, 1.0
+"""Pauses between dials double from the first to the cap, each drawn from half to all of itself: a line that has come
+back is found within a second, and warnings that were queued have arrived within two."""
 
 READ_BYTES = 65_536
 

@@ -1,7 +1,8 @@
 """Is a node's directory whole? Each answer is one line: what was looked at, whether it holds, what was found.
 
 The last checks replay the record with the node's own keys: every derived record and every outbox row must
-come out again, byte for byte. Where retention has let bodies go, the newest snapshot is what the replay begins with.
+come out again, byte for byte. Where retention has let bodies go, or an older version made the first records, the newest
+snapshot is what the replay begins with.
 
     for check in check_node("jpn"): print(check.name, check.met, check.detail)
 """
@@ -17,8 +18,9 @@ import msgspec
 
 from noroshi.clock import to_iso
 from noroshi.errors import InputError, NoroshiError, OperatorError
-from noroshi.log import Batch, Forget, MemoryStore, OutboxRow, Record, verified
+from noroshi.log import Batch, Forget, MemoryStore, OutboxRow, Record
 from noroshi.messages import Certificate, Ed25519, TrustStore, key_id
+from noroshi.messages.envelope import SCHEMA_VERSION
 from noroshi.messages.trust import DAY_NS
 from noroshi.node.inputs import Genesis, decode_input
 from noroshi.service import node_dir
@@ -151,7 +153,7 @@ def _links(directory: NodeDir) -> str:
 
 def _chain(directory: NodeDir) -> str:
     with RecordFile(directory.record_path) as file:
-        count = sum(1 for _ in verified(str(directory.record_path), file.records()))
+        count = sum(1 for _ in file.verified())
     return f"{count} records, each follows the one before it"
 
 
@@ -160,8 +162,14 @@ def _replay(directory: NodeDir, cores: Callable[[NodeDir], Cores]) -> str:
     path = str(directory.record_path)
     made = cores(directory)
     with RecordFile(directory.record_path) as file:
-        kept = list(verified(path, file.records()))
-        if any(record.body is None for record in kept):
+        kept = list(file.verified())
+        head = file.head
+        if head.is_newer:
+            raise OperatorError(
+                "replay the record", subject=path, cause=head.newer, hint="check it with that newer version"
+            )
+        older = bool(head.taken_over) or head.messages < SCHEMA_VERSION
+        if older or any(record.body is None for record in kept):
             notes: list[str] = []
             core_of(file, made, path, notes.append)
             return "; ".join(["its newest snapshot and what came after give the node back", *notes])

@@ -26,12 +26,14 @@ import uvicorn
 
 from noroshi.errors import LocalError
 from noroshi.log import Record, Snapshot
+from noroshi.messages.envelope import SCHEMA_VERSION
 from noroshi.node.inputs import Commit, Genesis, LinkChanged
 from noroshi.service import node_dir
 from noroshi.service.alert_files import AlertFiles
 from noroshi.service.control_files import ControlFiles
 from noroshi.service.hello import hello
 from noroshi.service.http import Pages, application
+from noroshi.service.interpreter import settle
 from noroshi.service.links import NodeLinks
 from noroshi.service.node_dir import NodeDir
 from noroshi.service.ports import listen_on
@@ -136,6 +138,7 @@ class NodeProcess:
         with contextlib.closing(page_socket):
             begun = time.monotonic()
             core, restarted = self._core(clock.now_ns())
+            settle()
             replayed_s = time.monotonic() - begun
             shell = NodeShell(
                 core,
@@ -180,7 +183,13 @@ class NodeProcess:
     def _core(self, now_ns: int) -> tuple[Core, bool]:
         """The node as its record has it, or a new one whose first record is then durable."""
         if self.store.status().records:
-            return self._restored(), True
+            core = self._restored()
+            if self.store.head.messages < SCHEMA_VERSION:
+                self.store.take_over()
+                self._note(
+                    "an older version wrote this record; from here on only this version or a newer one can"
+                )
+            return core, True
         core, commit = self._cores.begin(now_ns, self._genesis)
         self.store.append([commit.batch])
         return core, False

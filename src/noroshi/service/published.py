@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
+import msgspec
+
 from noroshi.node.inputs import Commit
 from noroshi.sharing import CAP_GATEWAY, STAFF, Position, Statement, partner_party, party_of
 from noroshi.sharing.streams import streams_of
@@ -31,6 +33,19 @@ class Stated(Protocol):
     def checkpoint(self, party: str) -> Statement: ...
 
 
+class News(msgspec.Struct, frozen=True):
+    """What is to be known of a core after some commits. upto: the last row of each stream that has grown or was begun
+    anew; awake: who is to be woken.
+    """
+
+    neighbours: tuple[str, ...]
+    receipts: dict[str, Statement]
+    checkpoints: dict[str, Statement]
+    durable_there: dict[str, Position]
+    upto: dict[str, int]
+    awake: set[str]
+
+
 class Published:
     """The durable ends of all streams, and who is to be woken when they move."""
 
@@ -40,7 +55,6 @@ class Published:
         self._followers: dict[str, set[asyncio.Event]] = {}
         self._receipts: dict[str, Statement] = {}
         self._checkpoints: dict[str, Statement] = {}
-        self._sent: dict[str, Position] = {}
         self._durable_there: dict[str, Position] = {}
         self._outbox_upto: dict[str, int] = {}
         self.publish_all(core)
@@ -55,7 +69,7 @@ class Published:
 
     def sent(self, party: str) -> Position:
         """Where our durable streams for a partner end."""
-        return self._sent[party]
+        return self._checkpoints[party].position
 
     def checkpoint(self, party: str) -> Statement:
         """Our signed word on where our durable streams for a partner stand: as `sent` says."""
@@ -87,35 +101,52 @@ class Published:
 
     def publish_all(self, core: Stated) -> None:
         """Takes everything from a core that has done no more than is durable."""
-        for party in self._partners:
-            self._receipts[party] = core.receipt(party)
-            self._checkpoints[party] = core.checkpoint(party)
-            self._durable_there[party] = core.durable_there(party)
-            self._sent[party] = core.sent(party)
-        for party in (STAFF, CAP_GATEWAY, *self._partners):
-            for stream in streams_of(party):
-                self._outbox_upto[stream] = core.outbox_upto(stream)
+        self.tell(self._all_of(core))
 
     def publish(self, core: Stated, commits: Iterable[Commit], from_partners: set[str]) -> None:
         """Takes what these commits have changed, once they are durable; `from_partners`: who gave something in them."""
-        if core.neighbours != self.neighbours:
-            self.neighbours = core.neighbours
-            self._partners = frozenset(map(partner_party, core.neighbours))
-            self.publish_all(core)
-            self.wake({NEIGHBOURS})
-        grown: set[str] = set()
+        self.tell(self.news(core, commits, from_partners))
+
+    def news(self, core: Stated, commits: Iterable[Commit], from_partners: set[str]) -> News:
+        """What these commits, the last that the core has made, have changed: to be told when they are durable."""
+        upto: dict[str, int] = {}
         for commit in commits:
             for cut in commit.batch.cuts:
-                self._outbox_upto[cut.stream] = cut.after + len(cut.kept)
-                grown.add(party_of(cut.stream))
+                upto[cut.stream] = cut.after + len(cut.kept)
             for row in commit.batch.outbox:
-                self._outbox_upto[row.stream] = row.number
-                grown.add(party_of(row.stream))
+                upto[row.stream] = row.number
+        awake = from_partners.union(map(party_of, upto))
+        if core.neighbours != self.neighbours:
+            return msgspec.structs.replace(self._all_of(core), awake=awake | {NEIGHBOURS})
+        receipts, checkpoints = {}, {}
         for party in self._partners:
-            self._durable_there[party] = core.durable_there(party)
             if core.received(party) != self._receipts[party].position:
-                self._receipts[party] = core.receipt(party)
-            if core.sent(party) != self._sent[party]:
-                self._checkpoints[party] = core.checkpoint(party)
-                self._sent[party] = self._checkpoints[party].position
-        self.wake(grown | from_partners)
+                receipts[party] = core.receipt(party)
+            if core.sent(party) != self._checkpoints[party].position:
+                checkpoints[party] = core.checkpoint(party)
+        there = {party: core.durable_there(party) for party in self._partners}
+        return News(self.neighbours, receipts, checkpoints, there, upto, awake)
+
+    def tell(self, news: News) -> None:
+        """Makes known what is durable now."""
+        if news.neighbours != self.neighbours:
+            self.neighbours = news.neighbours
+            self._partners = frozenset(map(partner_party, news.neighbours))
+        self._receipts.update(news.receipts)
+        self._checkpoints.update(news.checkpoints)
+        self._durable_there.update(news.durable_there)
+        self._outbox_upto.update(news.upto)
+        self.wake(news.awake)
+
+    def _all_of(self, core: Stated) -> News:
+        """All that is to be known of a core as it stands."""
+        parties = list(map(partner_party, core.neighbours))
+        streams = [stream for party in (STAFF, CAP_GATEWAY, *parties) for stream in streams_of(party)]
+        return News(
+            core.neighbours,
+            {party: core.receipt(party) for party in parties},
+            {party: core.checkpoint(party) for party in parties},
+            {party: core.durable_there(party) for party in parties},
+            {stream: core.outbox_upto(stream) for stream in streams},
+            set(),
+        )

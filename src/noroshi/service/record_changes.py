@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from msgspec.structs import astuple
@@ -20,6 +21,16 @@ from noroshi.service.record_schema import PUT_RECORD, PUT_ROW, mark_of
 
 CUT_ROWS = 500
 """Rows that are moved at once when a stream is begun anew: bounds memory."""
+
+TOGETHER = (64, 32, 16, 8, 4, 2, 1)
+"""Rows that one statement puts: with the largest its values stay below 999, which any SQLite takes, and with powers of
+two a few statements do for any number."""
+
+_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?)"
+"""One row of either table: both have eight columns."""
+
+_RECORDS = {count: PUT_RECORD + f", {_VALUES}" * (count - 1) for count in TOGETHER}
+_ROWS = {count: PUT_ROW + f", {_VALUES}" * (count - 1) for count in TOGETHER}
 
 
 def write(writer: sqlite3.Connection, batches: Sequence[Batch]) -> None:
@@ -40,8 +51,17 @@ def write(writer: sqlite3.Connection, batches: Sequence[Batch]) -> None:
 
 
 def _put(writer: sqlite3.Connection, batches: Sequence[Batch]) -> None:
-    writer.executemany(PUT_RECORD, (astuple(record) for batch in batches for record in batch.records))
-    writer.executemany(PUT_ROW, ((*astuple(row), mark_of(row)) for batch in batches for row in batch.outbox))
+    _insert(writer, _RECORDS, [astuple(record) for batch in batches for record in batch.records])
+    _insert(writer, _ROWS, [(*astuple(row), mark_of(row)) for batch in batches for row in batch.outbox])
+
+
+def _insert(writer: sqlite3.Connection, statements: dict[int, str], rows: list[tuple[Any, ...]]) -> None:
+    """Puts rows into a table, many by one statement: SQLite then works on all of them without Python's lock."""
+    first = 0
+    for count, statement in statements.items():
+        while len(rows) - first >= count:
+            writer.execute(statement, tuple(chain.from_iterable(rows[first : first + count])))
+            first += count
 
 
 def _cut(writer: sqlite3.Connection, cut: Cut) -> None:

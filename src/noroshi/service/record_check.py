@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from noroshi.errors import LocalError
-from noroshi.log import DamagedRecordError, verified
+from noroshi.log import DamagedRecordError
 from noroshi.service.record_file import RecordFile
 from noroshi.sharing.streams import next_head
 
@@ -94,7 +94,7 @@ def check_record(path: Path) -> Found:
             taken = file.snapshot() if file.has_streams else None
             snapshot = taken.sequence if taken is not None else None
             met = taken is None
-            for record in verified(str(path), file.records()):
+            for record in file.verified():
                 count, head = record.sequence, record.hash.hex()
                 dropped += record.body is None
                 met = met or (

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from noroshi.clock import NEVER
 from noroshi.errors import LocalError, OperatorError
-from noroshi.log import DamagedRecordError, OutboxRow, Record, Snapshot
+from noroshi.log import DamagedRecordError, OutboxRow, Record, Snapshot, verified
 from noroshi.service.record_schema import (
     BUSY_S,
     DIGEST_BYTES,
@@ -31,6 +31,7 @@ from noroshi.service.record_schema import (
     Head,
     RecordFileError,
     as_local,
+    count_tables,
     errorname,
     mark_of,
     read_head,
@@ -108,6 +109,13 @@ class RecordFile:
         if not self.has_streams:
             return f"{self.path}: an older noroshi wrote it (schema {self.head.schema}): only its records are read"
         return ""
+
+    def verified(self) -> Iterator[Record]:
+        """All records, each checked against the one before it; one of a newer version may have types of its own.
+
+        Raises DamagedRecordError at the first bad one.
+        """
+        return verified(str(self.path), self.records(), any_type=self.head.is_newer)
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """Records with a number above `after`, in order, unchecked.
@@ -333,7 +341,7 @@ def _connect(path: Path, options: str) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA mmap_size = 0")
         connection.execute("PRAGMA query_only = ON")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        count_tables(connection)
     except BaseException:
         connection.close()
         raise

@@ -21,6 +21,7 @@ from noroshi.service.record_schema import (
     SCHEMA_VERSION,
     Head,
     RecordFileError,
+    count_tables,
     make_tables,
     read_head,
     told,
@@ -98,7 +99,7 @@ def _make_file(place: Path) -> None:
 
 def _prepare(writer: sqlite3.Connection, place: Path, realm: str, node: str) -> None:
     """Checks whose record it is, sets the file's modes, makes tables in a new file or migrates those of an old one."""
-    empty = writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    empty = count_tables(writer) == 0
     head = Head(SCHEMA_VERSION, realm, node) if empty else read_head(writer, place)
     _check_ours(head, place, realm, node)
     _set_modes(writer, place)

@@ -1,9 +1,11 @@
 """What the file of a record looks like: its tables, its versions, and what SQLite's errors mean to a person.
 
-Rules: a file says by its application id that it is a record, and by its user version which schema it has. A newer schema
-is read as far as its tables allow and never written; an older one is migrated after a copy (`record_migration`).
+Rules: a file says by its application id that it is a record, by its user version which schema its tables have, and in
+its table `meta` which version of messages made its last record. What is newer in either is read as far as its tables
+allow and never written; older tables are migrated after a copy (`record_migration`), and an older version's record is
+taken over once it has given its node back (`starting`).
 
-    head = read_head(connection, path)      # schema, realm, node
+    head = read_head(connection, path)      # schema, realm, node, messages
     raise told(error, "read the record", path)
 """
 
@@ -16,6 +18,7 @@ from pathlib import Path
 
 from noroshi.errors import LocalError, OperatorError
 from noroshi.log import OutboxRow
+from noroshi.messages.envelope import SCHEMA_VERSION as MESSAGES
 
 RECORD_NAME = "record.db"
 APPLICATION_ID = 0x4E4F524F
@@ -72,30 +75,53 @@ class RecordFullError(LocalError):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a file says of itself: its schema, whose record it is, and of which realm."""
+    """What a file says of itself: its schema, whose record it is, and of which realm.
+
+    messages: the schema version of messages by which its last record was made; taken_over: the number of the last record
+    that an older version has made, 0 if there is none.
+    """
 
     schema: int
     realm: str
     node: str
+    messages: int = MESSAGES
+    taken_over: int = 0
 
     @property
     def is_newer(self) -> bool:
         """Whether a newer noroshi wrote it: it may be read as far as its tables allow, and is not written."""
-        return self.schema > SCHEMA_VERSION
+        return self.schema > SCHEMA_VERSION or self.messages > MESSAGES
 
     @property
     def newer(self) -> str:
-        """What to say of a newer schema: both versions."""
-        return f"a newer noroshi wrote it (schema {self.schema}, this one knows up to {SCHEMA_VERSION})"
+        """What to say of a newer record: both versions."""
+        if self.schema > SCHEMA_VERSION:
+            return f"a newer noroshi wrote it (schema {self.schema}, this one knows up to {SCHEMA_VERSION})"
+        return f"a newer noroshi wrote it (messages of version {self.messages}, this one knows up to {MESSAGES})"
 
 
 def make_tables(writer: sqlite3.Connection, realm: str, node: str) -> None:
     """Makes a new record's tables. Call it within a transaction."""
     for table in TABLES:
         writer.execute(table)
-    writer.executemany("INSERT INTO meta VALUES(?, ?)", (("realm", realm), ("node", node)))
+    meta = {"realm": realm, "node": node, "messages": str(MESSAGES)}
+    writer.executemany("INSERT INTO meta VALUES(?, ?)", meta.items())
     writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+class _DamagedNamesError(sqlite3.DatabaseError):
+    """SQLite complains of the tables' definitions, and its very words are no text."""
+
+    sqlite_errorname = "SQLITE_CORRUPT"
+
+
+def count_tables(connection: sqlite3.Connection) -> int:
+    """How many tables and indices the file has: what makes SQLite read their definitions. Raises sqlite3.Error."""
+    try:
+        return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    except UnicodeDecodeError:
+        raise _DamagedNamesError("the definitions of its tables are damaged") from None
 
 
 def read_head(connection: sqlite3.Connection, path: Path) -> Head:
@@ -113,7 +139,18 @@ def read_head(connection: sqlite3.Connection, path: Path) -> Head:
         raise RecordFileError(
             "open the record", subject=str(path), cause="it does not say whose record it is", hint=hint
         )
-    return Head(schema, meta["realm"], meta["node"])
+    messages, taken_over = meta.get("messages", "1"), meta.get("taken_over", "0")
+    if not all(isinstance(value, str) and value.isdecimal() for value in (messages, taken_over)):
+        raise RecordFileError(
+            "open the record", subject=str(path), cause="it does not say which version wrote it", hint=hint
+        )
+    return Head(schema, meta["realm"], meta["node"], int(messages), int(taken_over))
+
+
+def take_over(writer: sqlite3.Connection, last: int) -> None:
+    """Notes that this version goes on after record `last`, which an older one has made. Call it within a transaction."""
+    meta = {"messages": str(MESSAGES), "taken_over": str(last)}
+    writer.executemany("INSERT OR REPLACE INTO meta VALUES(?, ?)", meta.items())
 
 
 def mark_of(row: OutboxRow) -> int:

@@ -18,7 +18,7 @@ import contextlib
 import traceback
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -36,7 +36,7 @@ from noroshi.node.inputs import (
 )
 from noroshi.service.clocks import STEP_S, RunningClock
 from noroshi.service.disk import Disk, DiskWatch
-from noroshi.service.published import Published, Stated
+from noroshi.service.published import News, Published, Stated
 from noroshi.service.queues import NODE, CrowdedError, InputQueues, Place, Waiting, party_of, place_of
 from noroshi.service.quotas import Quotas
 from noroshi.service.snapshots import Snapshots
@@ -53,6 +53,9 @@ than their share, so that whoever comes meanwhile waits no longer for them."""
 
 TIMERS_S = GROUP_S / 2
 """Longest time for timers in it: inputs have their turn too."""
+
+SOCKET_STEPS = 3
+"""Turns of the sockets between two groups: from bytes to an input, or from a receipt to the line, there are so many."""
 
 MAX_DEFECTS = 3
 """Timers that may fail one after the other before the node gives up: a timer that fails comes again at once."""
@@ -81,6 +84,8 @@ class Core(Stated, Protocol):
     def handle(self, now_ns: int, given: Input) -> Commit: ...
     def due(self, now_ns: int) -> list[TimerDue]: ...
     def snapshot(self) -> Snapshot: ...
+    def expect(self, now_ns: int, given: Input) -> bool: ...
+    def work_ahead(self) -> bool: ...
 
 
 class StoppedError(LocalError):
@@ -102,6 +107,7 @@ class _Group:
     commits: list[Commit] = field(default_factory=list)
     answered: list[tuple[Waiting, Answer]] = field(default_factory=list)
     from_partners: set[str] = field(default_factory=set)
+    news: News | None = None
     defect: CoreDefectError | None = None
     failing: Waiting | None = None
 
@@ -157,6 +163,9 @@ class NodeShell(Published):
         self._timer_defects = 0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._background = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        self._ahead: Future[None] | None = None
+        self._written: tuple[_Group, asyncio.Future[None]] | None = None
         self._since_then()
 
     @property
@@ -181,7 +190,6 @@ class NodeShell(Published):
         if self._stopping or self.failed:
             raise self._stopped()
         future: asyncio.Future[Answer] = self._loop.create_future()
-        future.add_done_callback(_seen)
         party = party_of(given)
         if not party.startswith(("partner:", NODE)) and (reason := self._refusal(given)):
             future.set_result(Answer("refused", reason))
@@ -193,8 +201,16 @@ class NodeShell(Published):
                 self._crowded.add(party)
                 self._held(party, f"{error.cause}: its link is stopped until some have been handled")
             raise
+        if len(self._queues) > 1 and self._core.expect(self._last_ns, given):
+            self._look_ahead()
         self._work.set()
         return future
+
+    def _look_ahead(self) -> None:
+        """Lets another thread begin with what waits, if none does."""
+        if self._ahead is None or self._ahead.done():
+            core = self._core
+            self._ahead = self._beside.submit(lambda: _all_ahead(core))
 
     async def give(self, given: Input) -> Answer:
         """The answer to an input, once it is durable. Raises as `offer` says."""
@@ -225,10 +241,14 @@ class NodeShell(Published):
         try:
             while not self._stopping:
                 self._look()
-                did_something = await self._group()
-                self._snapshots.go_on(self._core)
-                if not did_something:
+                if self._snapshots.wanted:
+                    await self._settle()
+                    self._snapshots.go_on(self._core)
+                if not await self._group():
                     await self._until_work()
+                for _ in range(SOCKET_STEPS):
+                    await asyncio.sleep(0)
+            await self._settle()
             await self._snapshots.finish(self._core)
         except LocalError as error:
             self.failed = str(error)
@@ -242,6 +262,7 @@ class NodeShell(Published):
             await asyncio.gather(tending, self._snapshots.wait(), return_exceptions=True)
             self._writer.shutdown(wait=True)
             self._background.shutdown(wait=True)
+            self._beside.shutdown(wait=True)
 
     async def _until_work(self) -> None:
         """Until something is given, a timer is due, or it is time to look at clock, disk and quotas again."""
@@ -277,8 +298,23 @@ class NodeShell(Published):
         self._snapshots.look(pressed=bool(self._disk.reason))
 
     async def _group(self) -> bool:
-        """Handles what is due and what waits, for at most GROUP_S, and makes it durable; whether there was any."""
+        """Handles what is due and what waits while the group before is written, and lets it be written next. Whether
+        anything was done.
+        """
         self._work.clear()
+        group = self._collected()
+        before = self._written is not None
+        await self._settle(group)
+        if group.commits:
+            self._written = group, self._append(group)
+            group.news = self.news(self._core, group.commits, group.from_partners)
+        if group.defect is not None:
+            await self._settle()
+            await self._survive(group.defect, group.failing)
+        return before or bool(group.commits) or group.defect is not None
+
+    def _collected(self) -> _Group:
+        """Handles what is due and what waits, for at most GROUP_S."""
         group = _Group()
         begun_s = self._loop.time()
         end_s = begun_s + GROUP_S
@@ -294,15 +330,22 @@ class NodeShell(Published):
                 end_s = min(end_s, begun_s + HURRIED_S)
             if self._take(group, waiting.given, waiting) > end_s:
                 break
-        if group.commits:
-            await self._append(group)
-            self.publish(self._core, group.commits, group.from_partners)
-            for waiting, answer in group.answered:
-                if not waiting.future.done():
-                    waiting.future.set_result(answer)
-        if group.defect is not None:
-            await self._survive(group.defect, group.failing)
-        return bool(group.commits) or group.defect is not None
+        return group
+
+    async def _settle(self, following: _Group | None = None) -> None:
+        """Waits until the group that is being written is durable, and lets everybody know. Raises as `_durable` does.
+
+        following: what the core has done since; it shares the fate of the group if that cannot be written.
+        """
+        if self._written is None:
+            return
+        (group, writing), self._written = self._written, None
+        await self._durable(group, writing, following or _Group())
+        if group.news is not None:
+            self.tell(group.news)
+        for waiting, answer in group.answered:
+            if not waiting.future.done():
+                waiting.future.set_result(answer)
 
     def _take_timers(self, group: _Group) -> None:
         end_s = self._loop.time() + TIMERS_S
@@ -358,40 +401,46 @@ class NodeShell(Published):
 
     # --- the disk ---------------------------------------------------------------------------------------------
 
-    async def _append(self, group: _Group) -> None:
-        """Makes a group durable. While the disk is full the same commits are tried again: the core has gone on from
-        them, and nobody is told of them. Raises LocalError when the store has failed for good, or at a stop.
-        """
+    def _append(self, group: _Group) -> asyncio.Future[None]:
+        """Lets the writer begin with a group."""
         batches = [commit.batch for commit in group.commits]
+        return self._loop.run_in_executor(self._writer, self.store.append, batches)
+
+    async def _durable(self, group: _Group, writing: asyncio.Future[None], following: _Group) -> None:
+        """Waits until a group is durable. While the disk is full the same commits are tried again: the core has gone on
+        from them, and nobody is told of them. Raises LocalError when the store has failed for good, or at a stop.
+        """
+        answered = [*group.answered, *following.answered]
         try:
             while True:
                 try:
-                    await self._on_writer(lambda: self.store.append(batches))
+                    await writing
                 except LocalError as error:
                     if not error.retry or self._stopping:
                         raise
-                    self._cannot_write(group, error)
+                    self._cannot_write(answered, error)
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(DISK_RETRY_S):
                             await self._stopped_event.wait()
+                    writing = self._append(group)
                 else:
                     break
         except LocalError as error:
-            for waiting, _ in group.answered:
+            for waiting, _ in answered:
                 _fail(waiting.future, error)
             raise
         if self._writing:
             self._writing = ""
             self._note("the disk takes what is written again; nothing that was acknowledged is lost")
 
-    def _cannot_write(self, group: _Group, error: LocalError) -> None:
+    def _cannot_write(self, answered: list[tuple[Waiting, Answer]], error: LocalError) -> None:
         """The disk is full: says so once, and to all who wait for this node's own inputs."""
         if self._writing:
             return
         self._writing = f"{error}; nothing is acknowledged until there is room, what is held can be read"
         self._note(self._writing)
         hint = "give it again later; it counts once, however often it is given"
-        for waiting, _ in group.answered:
+        for waiting, _ in answered:
             if waiting.is_own:
                 cause = error.cause or str(error)
                 _fail(waiting.future, NotDurableError("keep an input", cause=cause, hint=hint, retry=True))
@@ -457,9 +506,9 @@ def _logged_bytes(batch: Batch) -> int:
 def _fail(future: asyncio.Future[Answer], error: LocalError) -> None:
     if not future.done():
         future.set_exception(error)
+        future.exception()  # looked at, so that an input whose giver has gone is not reported as forgotten
 
 
-def _seen(future: asyncio.Future[Answer]) -> None:
-    """Looks at the outcome, so that an input whose giver has gone is not reported as forgotten."""
-    if not future.cancelled():
-        future.exception()
+def _all_ahead(core: Core) -> None:
+    while core.work_ahead():
+        pass

@@ -29,9 +29,6 @@ SNAPSHOT_RECORDS = 50_000
 SNAPSHOT_PART = 0.05
 """The part of the time that snapshots may take: after one the next waits 20 times as long as it took."""
 
-SNAPSHOT_LEAST_S, SNAPSHOT_LEAST_RECORDS = 0.2, 500
-"""Work that is worth a snapshot at a clean stop; less is quickly done again."""
-
 RETRY_S = 60.0
 """After a snapshot that could not be made or kept, the next attempt."""
 
@@ -101,11 +98,15 @@ class Snapshots:
             self._next_pressed_s = now_s + PRESSED_EVERY_S
             self._retain = True
 
+    @property
+    def wanted(self) -> bool:
+        """Whether a snapshot should be begun now."""
+        under_way = self._keeping is not None and not self._keeping.done()
+        return not under_way and (self._retain or self._is_due())
+
     def go_on(self, core: Photographed) -> None:
         """Begins a snapshot when one is due. Call it when all that the core did is durable: it is the core's state."""
-        if self._keeping is not None and not self._keeping.done():
-            return
-        if self._retain or self._is_due():
+        if self.wanted:
             retain, self._retain = self._retain, False
             taken = self._photograph(core)
             if taken is not None:
@@ -117,9 +118,9 @@ class Snapshots:
             await asyncio.wait([self._keeping])
 
     async def finish(self, core: Photographed) -> None:
-        """At a clean stop: a last snapshot, so that the next start has little to do again."""
+        """At a clean stop: a last snapshot, so that the next start, by whichever version, has nothing to do again."""
         await self.wait()
-        if self._work_s >= SNAPSHOT_LEAST_S or self._records >= SNAPSHOT_LEAST_RECORDS:
+        if self._records:
             taken = self._photograph(core)
             if taken is not None:
                 await self._store(taken, retain=False)

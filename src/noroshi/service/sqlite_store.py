@@ -31,7 +31,7 @@ from noroshi.service.record_file import RecordFile, RecordFileError, read_record
 from noroshi.service.record_lock import running_pid, take_lock
 from noroshi.service.record_open import check_library, make_directory, open_writer
 from noroshi.service.record_room import Budget, Room, Space, room_in
-from noroshi.service.record_schema import RecordFullError, as_local, told
+from noroshi.service.record_schema import Head, RecordFullError, as_local, take_over, told
 from noroshi.service.record_upkeep import Turns, sweep_step
 from noroshi.service.record_wal import WAL_STEP_BYTES, WriteAheadLog
 
@@ -139,6 +139,18 @@ class SqliteStore:
                 if not self._wal_fits():
                     raise
                 self._write(batches)
+
+    @property
+    def head(self) -> Head:
+        """What the file said of itself when it was opened: whose record it is, and which version wrote it."""
+        return self._reader.head
+
+    def take_over(self) -> None:
+        """Notes that this version goes on with the record of an older one, which then opens it for reading only.
+
+        Call it when the record has given its node back, and before anything is appended. Raises LocalError.
+        """
+        self._upkeep("take over the record", take_over, self._last[0])
 
     def keep(self, snapshot: Snapshot) -> None:
         """Makes a snapshot durable in the place of earlier ones; appends go on between its parts.

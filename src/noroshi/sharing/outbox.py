@@ -17,6 +17,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+import msgspec
+
 from noroshi.log import Cut, OutboxRow
 from noroshi.sharing.streams import EMPTY_HEAD, LANES, Position, head_after, stream_of
 
@@ -29,8 +31,7 @@ def partner_party(partner: str) -> str:
     return f"partner:{partner}"
 
 
-@dataclass(frozen=True, slots=True)
-class Unreceipted:
+class Unreceipted(msgspec.Struct, frozen=True, gc=False):
     """A row that its partner has not receipted. why: what decides whether it may go; digest: SHA-256 of its data."""
 
     number: int
@@ -58,7 +59,14 @@ class Outboxes:
         self.epochs: dict[str, int] = {}
 
     def put(
-        self, party: str, lane: int, key: str, now_ns: int, data: bytes, why: Hashable = None, digest: bytes = b""
+        self,
+        party: str,
+        lane: int,
+        key: str,
+        now_ns: int,
+        data: bytes,
+        why: Hashable = None,
+        digest: bytes = b"",
     ) -> OutboxRow:
         """The next row for `party`; `why` is kept for partners until they have receipted it.
 

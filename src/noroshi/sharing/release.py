@@ -87,7 +87,7 @@ class CaseRelease(msgspec.Struct, frozen=True, array_like=True):
     post: str
 
 
-class ReleaseKey(msgspec.Struct, frozen=True, array_like=True):
+class ReleaseKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """All of a message that decides where it may go. content: None for a kind that is unknown here; cases: what posts
     have released of it.
     """
@@ -199,9 +199,14 @@ class ReleasePolicy:
         return any(isinstance(one, Allowed) and one.next_hop == next_hop for one in outcomes)
 
     def charged(self, key: ReleaseKey, partner: str, now_ns: int, spent: Spent) -> Allowed | Withheld:
-        """What `onward_key` says, counted against the partner's budgets; a full one withholds until a post releases."""
+        """What `onward_key` says, counted against the partner's budgets; a full one withholds until a post releases.
+
+        They are for what is our own. Another's edition its originator answers for; were it held back here, the partner's
+        silence about it would tell third parties how much we have told that partner.
+        """
         outcome = self.onward_key(key, partner)
-        if isinstance(outcome, Allowed) and outcome.budgets and not self._case(key, partner):
+        own = key.origin == self.own
+        if isinstance(outcome, Allowed) and outcome.budgets and own and not self._case(key, partner):
             full = spent.charge(partner, outcome.budgets, now_ns)
             if full:
                 return Withheld("over-budget", full)

@@ -54,9 +54,9 @@ class Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
     def at(self, lane: int, number: int, head: bytes) -> Position:
         """The same with another place in one lane."""
-        upto, heads = list(self.upto), list(self.heads)
-        upto[lane], heads[lane] = number, head
-        return Position(self.epoch, tuple(upto), tuple(heads))  # type: ignore[arg-type]  # four, as before
+        upto = (*self.upto[:lane], number, *self.upto[lane + 1 :])
+        heads = (*self.heads[:lane], head, *self.heads[lane + 1 :])
+        return Position(self.epoch, upto, heads)  # type: ignore[arg-type]  # four, as before
 
 
 START = Position(0, (0, 0, 0, 0), (EMPTY_HEAD, EMPTY_HEAD, EMPTY_HEAD, EMPTY_HEAD))

@@ -1,1 +1,1 @@
-"""The benchmarks: `engine` and `end_to_end` each have `run`; `report` says what a result is."""
+"""The benchmarks: `engine`, `end_to_end`, `record`, `heal` and `restart` have `run`; `report` says what a result is."""

@@ -88,13 +88,13 @@ async def three_nodes(joined: Coalition, folder: Path) -> AsyncIterator[dict[str
 
     Stops everything at the end. Raises NodeEndedError when a node cannot run, LocalError when the links stay down.
     """
-    directories = _directories(joined, folder)
-    paths = {one.config.node: one.path for one in directories}
+    made = directories(joined, folder)
+    paths = {one.config.node: one.path for one in made}
     clients = {
         one.config.partner: NodeClient(
             one.page_address, page_token=one.page_token(), feed_token=one.feed_token()
         )
-        for one in directories
+        for one in made
     }
     notes: list[str] = []
     async with Supervisor(paths, restart=False, note=lambda name, text: notes.append(f"{name}: {text}")):
@@ -111,7 +111,8 @@ async def three_nodes(joined: Coalition, folder: Path) -> AsyncIterator[dict[str
                 await client.close()
 
 
-def _directories(joined: Coalition, folder: Path) -> list[NodeDir]:
+def directories(joined: Coalition, folder: Path) -> list[NodeDir]:
+    """The three nodes' directories in `folder`, pinned to one another as the coalition's links are."""
     ports = iter(free_ports(2 * len(joined.members)))
     made = [
         node_dir.create(
