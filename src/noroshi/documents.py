@@ -108,7 +108,7 @@ class _Composer:
         return node
 
     def _events(self, text: str) -> Iterator[Any]:
-        """The parser's events as they are asked for: a hostile text is left at its first fault, and not parsed to its end.
+        """The parser's events as they are asked for: a hostile text is left at its first fault, not parsed to its end.
 
         libyaml takes a time that grows with the square of the depth, and an event half a kilobyte.
         """
@@ -347,7 +347,7 @@ def _place(document: Document, kind: type, message: str) -> Path:
 
 
 def _culprit(document: Document, kind: type, message: str, path: Path) -> str | int:
-    """Which entry of a mapping is meant by msgspec's `[...]`: the last of the fewest first ones that give the same message."""
+    """Which entry of a mapping msgspec's `[...]` means: the last of the fewest first ones that give the same message."""
     entries = list(_value_at(document.data, path).items())
 
     def gives(count: int) -> bool:

@@ -25,8 +25,9 @@ MAX_DEPTH = 32
 """Deepest nesting: no kind needs more than 8."""
 
 MAX_CONTAINERS = MAX_BYTES // 16
-"""Most lists and maps in one value, 65,536: a corner of a ring takes 19 bytes. A million empty ones, which cost a byte each
-to send, took a second to look through."""
+"""Most lists and maps in one value, 65,536: a corner of a ring takes 19 bytes. A million empty ones, which cost a byte
+each to send, took a second to look through.
+"""
 
 
 class NotCanonicalError(PartnerError):
