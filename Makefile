@@ -49,6 +49,9 @@ bench: setup-dev ## every benchmark beside its peer (ARGS="tracking --quick")
 	@$(BIN)/noroshi bench $(ARGS)
 
 soak: setup-dev ## the long seeded runs, NOROSHI_SOAK_S seconds of them (600)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+	  $(BIN)/python -m pip install -q --no-deps --only-binary :all: atheris==2.3.0 2>/dev/null || \
+	  echo 'soak: there is no wheel of atheris for this machine; fuzzing is not steered by coverage'
 	$(BIN)/python -m pytest -m soak --timeout=0 $(PYTEST_ARGS)
 
 docs: $(STAMPS)/dev ## the manual, in build/docs

@@ -129,7 +129,7 @@ def _frames() -> Sequence[bytes]:
 def _crowded_line(size: int) -> Iterable[bytes]:
     """Frames that promise much, hold many small values, or are as many as fit."""
     hello = _framed(HELLO)
-    for crowd in crowded(MAX_FRAME_BYTES - 200):
+    for crowd in crowded(min(MAX_FRAME_BYTES - 200, size // 3 - 100)):
         for frame in (
             b"\x94\xa3row\x00\x04" + crowd,
             b"\x92\xa7receipt" + crowd,
@@ -138,10 +138,10 @@ def _crowded_line(size: int) -> Iterable[bytes]:
             yield hello + (len(frame).to_bytes(4, "big") + frame) * 3
     ping = _framed(["ping", 1])
     yield hello + ping * ((size - len(hello)) // len(ping))
-    yield hello + MAX_FRAME_BYTES.to_bytes(4, "big") + bytes(MAX_FRAME_BYTES - 1)
+    yield hello + MAX_FRAME_BYTES.to_bytes(4, "big") + bytes(min(MAX_FRAME_BYTES - 1, size - 300))
     rows = [_framed(["row", 0, 4 + number, b""]) for number in range(300)]
     yield hello + b"".join(rows)
-    yield hello + b"".join(_framed(["row", 3, 3 + number, bytes(1 << 20)]) for number in range(6))
+    yield hello + b"".join(_framed(["row", 3, 3 + number, bytes(size // 8)]) for number in range(6))
 
 
 # --- two sessions, and what lies between them ---------------------------------------------------------------

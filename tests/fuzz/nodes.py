@@ -376,9 +376,9 @@ def _seeds(scene: Scene) -> Sequence[bytes]:
     return [canonical.encode(one) for one in seeds]
 
 
-def _long(scene: Scene) -> Iterable[bytes]:
-    """Bodies of the largest size, of genuine keys."""
-    size = 900_000
+def _long(scene: Scene, room: int) -> Iterable[bytes]:
+    """Long bodies, of genuine keys."""
+    size = room - room // 8
     for kind in ("track", "warning", "alert", "decision", "remark"):
         body = samples(KINDS[kind].body)[-1]
         for name, value in body.items():
@@ -415,7 +415,7 @@ TARGETS = (
         1 << 20,
         320.0,
         10.0,
-        lambda size: _long(quiet()),
+        lambda size: _long(quiet(), size),
     ),
     Target(
         "node:crisis",
@@ -426,6 +426,6 @@ TARGETS = (
         1 << 20,
         320.0,
         10.0,
-        lambda size: _long(crisis()),
+        lambda size: _long(crisis(), size),
     ),
 )

@@ -45,7 +45,7 @@ class Target:
     max_bytes: int
     peak_mib: float
     seconds: float
-    worst: Callable[[int], Iterable[bytes]] = lambda size: ()
+    worst: Callable[[int], Iterable[bytes]] | None = None
 
 
 def held(one: Target, look: Look, data: bytes, slower: float = 1.0) -> None:

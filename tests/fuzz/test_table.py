@@ -90,14 +90,27 @@ def test_any_bytes_are_taken_or_refused(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [one.name for one in TARGETS if list(one.worst(one.max_bytes))])
-def test_the_worst_inputs_stay_within_their_bounds(name: str) -> None:
-    one = target(name)
-    look = one.make()
-    for data in one.worst(one.max_bytes):
-        assert len(data) <= one.max_bytes
-        looked(one, look, data)
-        assert peak_bytes(look, data) <= one.peak_mib * MIB, repr(data[:60])
+@pytest.mark.parametrize("name", [one.name for one in TARGETS if one.worst is not None])
+def test_costs_grow_no_faster_than_inputs(name: str) -> None:
+    """A sixteenth of the size costs no more than a quarter of what the largest may; the largest are tried in the soak."""
+    costs(target(name), 16, 4.0)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", [one.name for one in TARGETS if one.worst is not None])
+def test_the_largest_inputs_stay_within_their_bounds(name: str) -> None:
+    costs(target(name), 1, 1.0)
+
+
+def costs(one: Target, smaller: int, share: float) -> None:
+    """Holds the dearest inputs of a part of the size to a share of the bounds."""
+    assert one.worst is not None
+    look, size = one.make(), one.max_bytes // smaller
+    part = replace(one, seconds=one.seconds / share, peak_mib=one.peak_mib / share)
+    for data in one.worst(size):
+        assert len(data) <= size
+        looked(part, look, data)
+        assert peak_bytes(look, data) <= part.peak_mib * MIB, repr(data[:60])
 
 
 @every
@@ -129,6 +142,7 @@ def test_a_defect_is_told_apart_from_a_refusal(name: str, data: bytes) -> None:
 
 def test_memory_beyond_the_bound_is_seen() -> None:
     one = target("planted:large")
+    assert one.worst is not None
     (worst,) = one.worst(one.max_bytes)
     assert peak_bytes(one.make(), SEED) < one.peak_mib * MIB < peak_bytes(one.make(), worst)
 

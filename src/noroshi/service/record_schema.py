@@ -97,7 +97,9 @@ class Head:
         """What to say of a newer record: both versions."""
         if self.schema > SCHEMA_VERSION:
             return f"a newer noroshi wrote it (schema {self.schema}, this one knows up to {SCHEMA_VERSION})"
-        return f"a newer noroshi wrote it (messages of version {self.messages}, this one knows up to {MESSAGES})"
+        return (
+            f"a newer noroshi wrote it (messages of version {self.messages}, this one knows up to {MESSAGES})"
+        )
 
 
 def make_tables(writer: sqlite3.Connection, realm: str, node: str) -> None:
