@@ -14,10 +14,10 @@ import msgspec
 
 from noroshi.clock import NEVER
 from noroshi.errors import OperatorError
-from noroshi.messages import Certificate, Ed25519, Envelope, derive, label_for, seal
+from noroshi.messages import KINDS, Certificate, Ed25519, Envelope, derive, label_for, seal
 from noroshi.messages.bodies import Body
 from noroshi.messages.canonical import encode
-from noroshi.messages.envelope import SCHEMA_VERSION, Signed
+from noroshi.messages.envelope import Signed
 from noroshi.messages.signing import ID_BYTES
 from noroshi.node.inputs import Answer, Received
 from noroshi.service.client import NodeClient
@@ -72,7 +72,7 @@ def spoken(key: Key, *, node: str, kind: str, body: Body, now_ns: int) -> bytes:
     )  # fmt: skip
     identity = derive(key.seed, "post-speech", kind, encode(body), now_ns)[:ID_BYTES]
     envelope = Envelope(
-        v=SCHEMA_VERSION,
+        v=KINDS[kind].since,
         realm=key.realm,
         origin=key.partner,
         node=node,

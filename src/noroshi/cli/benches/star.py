@@ -18,9 +18,8 @@ import msgspec
 
 from noroshi.cli.benches.three_nodes import coalition
 from noroshi.clock import seconds
-from noroshi.messages import Certificate, Ed25519, Envelope, Scheme, certify, derive, label_for, seal
+from noroshi.messages import KINDS, Certificate, Ed25519, Envelope, Scheme, certify, derive, label_for, seal
 from noroshi.messages.bodies import Body, RemarkBody, WarningBody
-from noroshi.messages.envelope import SCHEMA_VERSION
 from noroshi.messages.signing import ID_BYTES
 from noroshi.node.inputs import Genesis, Secrets
 from noroshi.structure.model import SharingEdge, Structure, Unit
@@ -119,7 +118,7 @@ class Star:
         post: str, alone: bool = False,
     ) -> bytes:  # fmt: skip
         envelope = Envelope(
-            v=SCHEMA_VERSION,
+            v=KINDS[kind].since,
             realm=self.genesis.realm,
             origin=partner,
             node=partner.lower(),
