@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from noroshi.clock import NS_PER_S
-from noroshi.node import early
+from noroshi.node import Node, early
 from noroshi.node.pruning import EVERY_NS
-from tests.node.scene import Scene
+from tests.node.scene import Scene, places
 from tests.node.test_authority import ALL, CASE, concurrence, request
 
 
@@ -32,6 +32,9 @@ def test_an_answer_over_the_quicker_line_counts_when_its_question_comes(scene: S
     assert scene.bring("usa", "kor", answered).answer.outcome == "accepted"
     assert not kor.staff("decision-status")
     kor.restart()
+    member = kor.member
+    twin = Node.restore("kor", kor.node.snapshot(), (), member.secrets, places())
+    assert twin.state.early == kor.node.state.early != {}
     assert scene.bring("usa", "kor", asked).answer.outcome == "accepted"
     case = kor.node.state.cases[CASE]
     assert [one.partner for one in case.answers] == ["USA"]
