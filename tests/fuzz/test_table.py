@@ -93,7 +93,7 @@ def test_any_bytes_are_taken_or_refused(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [one.name for one in TARGETS if one.worst is not None])
 def test_costs_grow_no_faster_than_inputs(name: str) -> None:
-    """A sixteenth of the size costs no more than a quarter of what the largest may; the largest are tried in the soak."""
+    """A sixteenth of the size costs no more than a quarter of what the largest may; those are tried in the soak."""
     costs(target(name), 16, 4.0)
 
 
