@@ -146,6 +146,10 @@ def test_a_raised_label_takes_from_those_who_lose_it_and_replaces_for_the_others
     recall = scene["jpn"].node.state.recalls[envelope.id]
     assert recall.asked == {"KOR"}
     assert recall.replaced == {"USA"}
+    (row,) = scene["kor"].staff("recall")
+    assert row["held"], "also behind a relay that keeps the content"
+    assert [one["step"] for one in scene["usa"].staff("recall")] == ["replaced"]
+    assert set(recall.done) == {"KOR", "USA"}
     new = messages(scene, "jpn", "event")[-1][0]
     assert new.label == narrower
     assert new.refs == (envelope.id,)

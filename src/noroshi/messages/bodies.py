@@ -208,14 +208,15 @@ class RecallBody(Body, frozen=True, kw_only=True):
     step `ask`: an own post asks its node, and goes no further; `recalled`: the originator's node to those who had the
     message and may have it no longer; `replaced`: to those who may, with the id of the edition that takes its place in
     `by`; `done`: a node says that it has put the message away, or (`unknown` set) that it never had it. of: the
-    message's id. original and label: with `ask` where a label is raised, the whole message and its new label. A reason
-    is never given.
+    message's id. asked: with `recalled`, who is to put it away; others of the label only pass it on. original and label:
+    with `ask` where a label is raised, the whole message and its new label. A reason is never given.
     """
 
     of: bytes
     step: Literal["ask", "recalled", "replaced", "done"]
     by: bytes = b""
     unknown: bool = False
+    asked: tuple[str, ...] = ()
     original: bytes = b""
     label: Label | None = None
 

@@ -54,7 +54,8 @@ def asked(work: Work, message: Message, body: RecallBody) -> None:
     state.recalls[body.of] = Recall(work.now_ns, had, asked_of, keeps if by else frozenset())
     unit = state.genesis.assessing_unit
     if asked_of:
-        say(work, "recall", unit, asked_of | {state.own}, RecallBody(of=body.of, step="recalled"))
+        recall = RecallBody(of=body.of, step="recalled", asked=tuple(sorted(asked_of)))
+        say(work, "recall", unit, _with_relays(state, asked_of, had), recall)
     if keeps and by:
         say(work, "recall", unit, keeps | {state.own}, RecallBody(of=body.of, step="replaced", by=by))
     _put_away(work, state.own, body.of)
@@ -67,6 +68,8 @@ def told(work: Work, message: Message, body: RecallBody) -> None:
     """A partner takes one of its messages back: puts it away, now or when it comes, and says so."""
     state, envelope = work.state, message.envelope
     origin = envelope.origin
+    if body.step == "recalled" and body.asked and state.own not in body.asked:
+        return  # passed on; we may keep it
     key = state.known.key(origin, body.of)
     held = key in state.known
     if state.is_recalled(origin, body.of):
@@ -104,6 +107,12 @@ def answered(work: Work, message: Message, body: RecallBody) -> None:
         recall.unknown.add(envelope.origin)
     verb = "never had" if body.unknown else "has put away"
     _show(work, body.of, f"{envelope.origin} {verb} the recalled message")
+
+
+def _with_relays(state: State, asked: frozenset[str], had: frozenset[str]) -> frozenset[str]:
+    """Those who are asked, and whoever passed the message on to them: relays may keep it, and pass the recall on."""
+    ways = (state.policy.route(state.own, one, had | {state.own}) for one in asked)
+    return asked.union({state.own}, *ways)
 
 
 def _ask_defect(state: State, message: Message, body: RecallBody, now_ns: int) -> str:
