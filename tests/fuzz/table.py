@@ -10,7 +10,6 @@ looked at. Both bounds are what the largest input may cost, `max_bytes` of it.
 
 from __future__ import annotations
 
-import gc
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Sequence
@@ -68,7 +67,6 @@ def held(one: Target, look: Look, data: bytes, slower: float = 1.0) -> None:
 
 def peak_bytes(look: Look, data: bytes) -> int:
     """How much more of Python's memory was in use at the height of one input than before it."""
-    gc.collect()
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]

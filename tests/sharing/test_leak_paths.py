@@ -173,7 +173,7 @@ NAMES = {
     "identifier", "template", "unit", "source", "name", "name_ja", "name_ko", "region", "region_ja", "region_ko",
     "country", "partner", "other_partner", "language", "inject", "case", "decision", "body", "references",
     "recipients", "partners", "sensings", "releasable_to", "caveats", "classification", "policy", "rank",
-    "categories", "markings",
+    "categories", "markings", "asked",
 }  # fmt: skip
 """Texts that name something out of a table: places, units, partners, templates, kinds of sensing, words of labels."""
 

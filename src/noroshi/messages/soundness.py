@@ -80,7 +80,7 @@ def _recall(body: RecallBody) -> str:
         return "an id of another size"
     if bool(body.original) != (body.label is not None) or (body.original and body.step != "ask"):
         return "a new label without its message"
-    return ""
+    return "" if all(map(is_partner, body.asked)) else "a partner that is none"
 
 
 def _reduced(body: ReducedTrackBody) -> str:

@@ -27,7 +27,7 @@ import uvicorn
 from noroshi.errors import LocalError
 from noroshi.log import Record, Snapshot
 from noroshi.messages.envelope import SCHEMA_VERSION
-from noroshi.node.inputs import Commit, Genesis, LinkChanged
+from noroshi.node.inputs import ClockStepped, Commit, Genesis, LinkChanged
 from noroshi.service import node_dir
 from noroshi.service.alert_files import AlertFiles
 from noroshi.service.control_files import ControlFiles
@@ -170,6 +170,8 @@ class NodeProcess:
                 try:
                     if restarted:
                         self._links_are_down(shell)
+                    if shell.clock_error_ns:
+                        shell.offer(ClockStepped(by_ns=0, error_ns=shell.clock_error_ns))
                     await links.start()
                     say(self._ready(replayed_s))
                     await self._work(shell, working, tasks, links)

@@ -466,7 +466,7 @@ class NodeShell(Published):
 
     def _step(self, by_ns: int) -> None:
         self._last_ns = 0
-        self._first.appendleft(ClockStepped(by_ns=by_ns))
+        self._first.appendleft(ClockStepped(by_ns=by_ns, error_ns=self.clock_error_ns))
         self._note(
             f"this machine's clock was stepped by {by_ns / NS_PER_S:+.1f} s: what was to happen in a minute still"
             " happens in a minute; check the machine's time"
