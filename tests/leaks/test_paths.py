@@ -316,7 +316,7 @@ def _all_served(table: Table, name: str) -> bytes:
 def test_path_19_a_recall_is_told_to_those_who_had_the_message_and_gives_no_reason() -> None:
     """Recall and correction: who never had it hears nothing; what is told has no field for a reason or a new label."""
     assert {one.encode_name for one in msgspec.structs.fields(RecallBody)} == {
-        "of", "step", "by", "unknown", "original", "label",
+        "of", "step", "by", "unknown", "asked", "original", "label",
     }  # fmt: skip
     told = 0
     recalling = (
