@@ -11,7 +11,7 @@ STAMPS := $(VENV)/stamps
 PAGE := src/noroshi/service/static/index.html
 PLACES := src/noroshi/geo/data/places.bin
 PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
-KERNELS := $(wildcard src/noroshi/tracking/*.py)
+KERNELS := $(wildcard src/noroshi/tracking/*.py src/noroshi/tracking/kernels/*.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1

@@ -7,8 +7,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from noroshi.geo.frames import ecef_to_geodetic, geodetic_to_ecef, look_angles
-from noroshi.tracking import TrackError, kernels, propagate
+from noroshi.tracking import TrackError, propagate
 from noroshi.tracking.dynamics import fly
+from noroshi.tracking.kernels import motion, radar
 from tests.tracking.scenes import case, truth
 
 MU, J2, A, W = 3.986004418e14, 1.08262668e-3, 6378137.0, 7.292115e-5
@@ -19,11 +20,11 @@ def test_scalar_frames_agree_with_geo_frames() -> None:
     lat, lon = rng.uniform(-1.57, 1.57, 300), rng.uniform(-np.pi, np.pi, 300)
     height = rng.uniform(0, 7e6, 300)
     points = geodetic_to_ecef(lat, lon, height)
-    made = np.array([kernels.geodetic(*point) for point in points])
+    made = np.array([motion.geodetic(*point) for point in points])
     assert np.abs(made - np.column_stack((lat, lon, height))).max() < 1e-5
     assert np.abs(made[:, :2] - np.column_stack((lat, lon))).max() < 1e-11
-    assert abs(kernels.height(*geodetic_to_ecef(0.7, 1.0)[0])) < 1e-6
-    assert abs(kernels.height(*geodetic_to_ecef(0.7, 1.0, 100e3)[0]) - 100e3) < 1.0
+    assert abs(motion.height(*geodetic_to_ecef(0.7, 1.0)[0])) < 1e-6
+    assert abs(motion.height(*geodetic_to_ecef(0.7, 1.0, 100e3)[0]) - 100e3) < 1.0
 
 
 def test_scalar_look_angles_agree_with_geo_frames() -> None:
@@ -33,14 +34,14 @@ def test_scalar_look_angles_agree_with_geo_frames() -> None:
         lat, lon, high = rng.uniform(-1.5, 1.5), rng.uniform(-3, 3), rng.uniform(0, 2000)
         site = geodetic_to_ecef(lat, lon, high)[0]
         target = site + rng.normal(0, 8e5, 3)
-        kernels._site_frame(site, rot)
+        radar.site_frame(site, rot)
         x, y, z = target
-        distance, azimuth, elevation = kernels._look(x, y, z, site, rot)
+        distance, azimuth, elevation = radar.look(x, y, z, site, rot)
         expected = [column[0] for column in look_angles(target, lat, lon, high)]
         assert distance == pytest.approx(expected[0], abs=1e-6)
         assert np.angle(np.exp(1j * (azimuth - expected[1]))) == pytest.approx(0, abs=1e-10)
         assert elevation == pytest.approx(expected[2], abs=1e-10)
-        assert np.allclose(kernels._place(distance, azimuth, elevation, site, rot), target, atol=1e-6)
+        assert np.allclose(radar.place(distance, azimuth, elevation, site, rot), target, atol=1e-6)
 
 
 def jacobi(state: np.ndarray) -> np.ndarray:

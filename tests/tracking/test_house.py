@@ -55,6 +55,6 @@ def test_importing_compiles_nothing() -> None:
     code = (
         "from noroshi.tracking import kernels\n"
         "found = [len(one.signatures) for one in vars(kernels).values() if hasattr(one, 'signatures')]\n"
-        "assert len(found) > 20 and not any(found), found"
+        "assert len(found) > 8 and not any(found), found"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -86,4 +86,6 @@ def test_equality_is_by_content() -> None:
     assert a == b
     assert a != rows()[1:5]
     assert a != 4
-    assert a != Measurements(a.time_ns, a.model, a.site_m, a.value, a.sigma, a.clock_sigma_s + 0.01)
+    assert a != Measurements(
+        a.time_ns, a.model, a.site_m, a.value, a.sigma, a.clock_sigma_s + 0.01, a.rate, a.bias_sigma
+    )

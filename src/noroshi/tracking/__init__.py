@@ -20,6 +20,7 @@ from noroshi.tracking.measurements import (
     RADAR,
     Measurements,
     concatenate,
+    infrared_measurements,
     no_measurements,
     radar_measurements,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "from_columns",
     "gate",
     "ground_track",
+    "infrared_measurements",
     "initiate",
     "last_observation",
     "no_measurements",

@@ -90,11 +90,7 @@ def scores(tracks: Tracks, rows: Measurements) -> tuple[Floats, Floats]:
         tracks.mean,
         tracks.covariance,
         tracks.time_ns,
-        ordered.time_ns,
-        ordered.site_m,
-        ordered.value,
-        ordered.sigma,
-        ordered.clock_sigma_s,
+        ordered.rows,
         distance,
         logdet,
     )
@@ -120,10 +116,7 @@ def gate(track: TrackFilter, rows: Measurements, *, gate_score: float = GATE_SCO
     line = concatenate((start, ordered))
     mean, cov = state.mean[0].copy(), state.covariance[0].copy()
     none, none3 = np.zeros((0, SIZE)), np.zeros((0, SIZE, SIZE))
-    distance, logdet = kernels.filter_rows(
-        line.time_ns, line.site_m, line.value, line.sigma, line.clock_sigma_s,
-        PRIOR, 1, len(line), mean, cov, none, none3,
-    )  # fmt: skip
+    distance, logdet = kernels.filter_rows(line.rows, PRIOR, 1, len(line), mean, cov, none, none3)
     return distance + logdet if distance <= chi_square_limit(3 * len(rows), gate_score) else None
 
 

@@ -37,7 +37,7 @@ def initiate(rows: Measurements) -> Tracks:
     """A new track from every single row: its position, no idea of the velocity, the prior of the coefficient."""
     count = len(rows)
     mean, cov = np.zeros((count, SIZE)), np.zeros((count, SIZE, SIZE))
-    kernels.begin_rows(rows.site_m, rows.value, rows.sigma, rows.clock_sigma_s, PRIOR, mean, cov)
+    kernels.begin_rows(rows.rows, PRIOR, mean, cov)
     once = np.ones(count, np.int64)
     return Tracks(rows.time_ns.copy(), mean, cov, once, rows.time_ns.copy(), rows.time_ns.copy())
 
@@ -83,10 +83,7 @@ def update(tracks: Tracks, rows: Measurements, row_of_track: ArrayLike) -> Track
         cov,
         (times - tracks.time_ns) / NS_PER_S,
         row,
-        rows.site_m,
-        rows.value,
-        rows.sigma,
-        rows.clock_sigma_s,
+        rows.rows,
         np.zeros(len(tracks)),
     )
     last = np.where(used, times, tracks.last_observed_ns)

@@ -56,7 +56,7 @@ def observe(rows: Measurements) -> Observations:
     """Every row as an observed position."""
     count = len(rows)
     position, cov = np.zeros((count, 3)), np.zeros((count, 3, 3))
-    kernels.place_rows(rows.site_m, rows.value, rows.sigma, position, cov)
+    kernels.place_rows(rows.rows, position, cov)
     lat, lon, height = ecef_to_geodetic(position)
     return Observations(rows.time_ns, position, cov, lat, lon, height)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from noroshi.tracking import kernels
 from noroshi.tracking.errors import TrackError
 from noroshi.tracking.filtering import PRIOR, predict
-from noroshi.tracking.measurements import Measurements, row_order, trusted
+from noroshi.tracking.measurements import Measurements, kernel_rows, row_order, trusted
 from noroshi.tracking.packing import pack, unpack
 from noroshi.tracking.tracks import SIZE, Tracks
 
@@ -104,8 +104,7 @@ class TrackFilter:
         """An independent filter with the same rows."""
         twin = TrackFilter.__new__(TrackFilter)
         twin._size, twin._ran = self._size, self._ran
-        a, b, c, d, e, f = self._columns
-        twin._columns = (a.copy(), b.copy(), c.copy(), d.copy(), e.copy(), f.copy())
+        twin._columns = tuple(column.copy() for column in self._columns)
         twin._mean, twin._cov = self._mean.copy(), self._cov.copy()
         twin._saved_mean, twin._saved_cov = self._saved_mean.copy(), self._saved_cov.copy()
         return twin
@@ -121,7 +120,8 @@ class TrackFilter:
         """The filter that gave these bytes. Raises TrackError for others."""
         *rows, mean, cov, saved_mean, saved_cov = unpack(data, _KINDS)
         count = len(rows[0])
-        shapes = [(count,), (count,), (count, 3), (count, 3), (count, 3), (count,)]
+        shapes: list[tuple[int, ...]] = [(count,), (count,), (count, 3), (count, 3), (count, 3), (count,)]
+        shapes += [(count, 2), (count, 3)]
         shapes += [(SIZE,), (SIZE, SIZE), (count // STEP, SIZE), (count // STEP, SIZE, SIZE)]
         if [column.shape for column in (*rows, mean, cov, saved_mean, saved_cov)] != shapes:
             raise TrackError("read the track", cause="its columns do not fit together")
@@ -196,10 +196,7 @@ class TrackFilter:
     def _filter(
         self, start: int, stop: int, mean: Floats, cov: Floats, saved_mean: Floats, saved_cov: Floats
     ) -> None:
-        time_ns, _, site, value, sigma, clock = self._columns
-        kernels.filter_rows(
-            time_ns, site, value, sigma, clock, PRIOR, start, stop, mean, cov, saved_mean, saved_cov
-        )
+        kernels.filter_rows(kernel_rows(self._columns), PRIOR, start, stop, mean, cov, saved_mean, saved_cov)
 
 
 def estimate(rows: Measurements) -> Tracks:
@@ -212,10 +209,10 @@ def estimate(rows: Measurements) -> Tracks:
     return track.tracks
 
 
-_NAMES = ("time_ns", "model", "site_m", "value", "sigma", "clock_sigma_s")
-_KINDS = (np.int64, np.int8, *4 * (np.float64,), *4 * (np.float64,))
+_NAMES = ("time_ns", "model", "site_m", "value", "sigma", "clock_sigma_s", "rate", "bias_sigma")
+_KINDS = (np.int64, np.int8, *6 * (np.float64,), *4 * (np.float64,))
 
-Columns = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+Columns = tuple[NDArray[Any], ...]
 
 
 def _room(count: int) -> Columns:
@@ -226,4 +223,6 @@ def _room(count: int) -> Columns:
         np.zeros((count, 3)),
         np.zeros((count, 3)),
         np.zeros(count),
+        np.zeros((count, 2)),
+        np.zeros((count, 3)),
     )
