@@ -50,8 +50,8 @@ class Measurements:
     """Rows of measurements; all columns have the same length m.
 
     time_ns (m,) int64: UTC; model (m,) int8: RADAR or INFRARED; site_m (m, 3): ECEF of the sensor, m; value (m, 3):
-    range m, azimuth rad clockwise from true north, elevation rad; sigma (m, 3): their standard deviations; both are 0 for
-    the range of an infrared row; clock_sigma_s (m,): what the time of the row may be off by, s, independent from row
+    range m, azimuth rad clockwise from true north, elevation rad; sigma (m, 3): their standard deviations (the range of
+    an infrared row: both 0); clock_sigma_s (m,): what the time of the row may be off by, s, independent from row
     to row; rate (m, 2): range rate m/s (positive: going away) and its sigma, both 0 where there is none; bias_sigma
     (m, 3): sigmas of what the sensor is off by in range m, azimuth, elevation rad, the same in all of its rows.
     Raises MeasurementError naming the row.
