@@ -92,6 +92,8 @@ FAULTS = [
     ("share: 0.8", "share: 80", "expectations[14].share", "1"),
     ("type: intact", "type: in-tact", "expectations[19].type", "in-tact"),
     ("from: KOR, to: JPN, within_s: 1,", "from: KOR, to: KOR, within_s: 1,", "expectations[0].to", "itself"),
+    ("sigma_range_m: 50\n", "sigma_range_m: 50\n    sensing: infrared\n", "sensors[0].sigma_range_m", "angles"),
+    ("sigma_range_m: 50\n", "height_m: 100\n", "sensors[0].sigma_range_m", "a radar has a range"),
     ("pd: 0.95\n    label: notional\n\nworld", "pd: 1.95\n    label: notional\n\nworld", "sensors[3].pd", "1"),
 ]  # fmt: skip
 

@@ -68,6 +68,7 @@ def test_measurements_scatter_about_the_truth_as_claimed() -> None:
         true = np.column_stack(look_angles(truth.positions_m("flight", time_s), *site))
         error = np.array([look.detections.value[0] for look in rows]) - true
         error[:, 1:] = np.mod(error[:, 1:] + np.pi, 2 * np.pi) - np.pi
+        assert sensor.sigma_range_m is not None
         sigma = (sensor.sigma_range_m, sensor.sigma_azimuth_mrad / 1e3, sensor.sigma_elevation_mrad / 1e3)
         scaled = error / sigma
         assert np.all(np.abs(scaled.std(axis=0) - 1.0) < 0.2)
@@ -120,3 +121,53 @@ def test_draws_have_their_distribution_and_their_own_key() -> None:
     assert uniform(KEY, "a", "bc") != uniform(KEY, "ab", "c")
     assert stream(KEY, "a").random(3).tolist() == stream(KEY, "a").random(5).tolist()[:3]
     assert stream(KEY, "a").random() != stream(KEY, "b").random()
+
+
+def test_an_infrared_sensor_in_orbit_gives_angles_and_a_radar_its_range_rate() -> None:
+    first = coalition().scenario.sensors[0]
+    orbit = msgspec.structs.replace(
+        first,
+        sensing="infrared",
+        lat_deg=0.0,
+        lon_deg=150.0,
+        height_m=35_786e3,
+        sigma_range_m=None,
+        sigma_azimuth_mrad=0.02,
+        sigma_elevation_mrad=0.02,
+        range_max_km=50_000.0,
+        elevation_min_deg=-90.0,
+    )
+    doppler = msgspec.structs.replace(coalition().scenario.sensors[1], sigma_range_rate_mps=5.0)
+    made = changed(sensors=(orbit, doppler))
+    truth = Truth(made)
+    seen = looks(made, KEY)
+    for sensor in made.scenario.sensors:
+        rows = [look for look in seen if look.detections.sensor == sensor.id]
+        assert len(rows) > 100
+        time_s = np.array([(look.time_ns - made.start_ns) / 1e9 for look in rows])
+        site = (np.radians(sensor.lat_deg), np.radians(sensor.lon_deg), sensor.height_m)
+        states = truth.states("flight", time_s)
+        distance, azimuth, elevation = look_angles(states[:, :3], *site)
+        value = np.array([look.detections.value[0] for look in rows])
+        if sensor is orbit:
+            assert not value[:, 0].any()
+            assert not any(look.detections.rate_mps for look in rows)
+            error = np.column_stack(
+                (np.mod(value[:, 1] - azimuth + np.pi, 2 * np.pi) - np.pi, value[:, 2] - elevation)
+            )
+            assert np.all(np.abs(error.std(axis=0) / 2e-5 - 1.0) < 0.2)
+        else:
+            steps = truth.states("flight", time_s + 0.01)
+            slope = (look_angles(steps[:, :3], *site)[0] - distance) / 0.01
+            rate = np.array([(look.detections.rate_mps or ())[0] for look in rows])
+            assert abs((rate - slope).std() / 5.0 - 1.0) < 0.2
+            assert abs((rate - slope).mean()) < 2.0
+
+
+def test_the_earth_hides_what_is_behind_it() -> None:
+    first = coalition().scenario.sensors[0]
+    far = msgspec.structs.replace(
+        first, sensing="infrared", sigma_range_m=None, lat_deg=-20.0, lon_deg=-40.0, height_m=35_786e3,
+        range_max_km=60_000.0, elevation_min_deg=-90.0,
+    )  # fmt: skip
+    assert looks(changed(sensors=(far,)), KEY) == []

@@ -42,6 +42,9 @@ from noroshi.structure.nodes import AssignmentError
 
 AnyChoice = TypeVar("AnyChoice", bound=Choice)
 
+LOWEST_DEG = -5.0
+"""Of a radar's looks: a little below the horizon from a mountain or an aircraft."""
+
 
 def check_scenario(
     loaded: Loaded, structure: Structure, catalogue: Catalogue, known_structures: Collection[str] = ()
@@ -173,6 +176,15 @@ class _Check:
         self.once(rows, lambda one: one.id, "this sensor")
         for path, sensor in rows:
             self.unit((*path, "unit"), sensor.unit)
+            radar = sensor.sensing == "radar"
+            if radar and sensor.sigma_range_m is None:
+                self.fail((*path, "sigma_range_m"), "a radar has a range", "give its sigma in metres")
+            for field in ("sigma_range_m", "sigma_range_rate_mps"):
+                if not radar and getattr(sensor, field) is not None:
+                    self.fail((*path, field), "an infrared sensor measures angles only", "leave it out")
+            if radar and sensor.elevation_min_deg < LOWEST_DEG:
+                cause = f"no radar looks {-sensor.elevation_min_deg:g} degrees down"
+                self.fail((*path, "elevation_min_deg"), cause, f"use {LOWEST_DEG:g} or more")
 
     def flights(self) -> None:
         rows = list(self.kept(("world", "flights"), self.scenario.world.flights))

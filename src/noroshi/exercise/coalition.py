@@ -224,8 +224,13 @@ def _sensor_row(sensor: Sensor, ids: bytes) -> SensorRow:
     return SensorRow(
         id=sensor.id,
         unit=sensor.unit,
-        sensing="radar",
+        sensing=sensor.sensing,
         pseudonym=pseudonym(ids, sensor.id),
         site_m=(float(site[0]), float(site[1]), float(site[2])),
-        sigma=(sensor.sigma_range_m, sensor.sigma_azimuth_mrad / 1e3, sensor.sigma_elevation_mrad / 1e3),
+        sigma_rate_mps=sensor.sigma_range_rate_mps or msgspec.UNSET,
+        sigma=(
+            sensor.sigma_range_m or 0.0,
+            sensor.sigma_azimuth_mrad / 1e3,
+            sensor.sigma_elevation_mrad / 1e3,
+        ),
     )

@@ -97,20 +97,26 @@ class Link(Choice, frozen=True, kw_only=True):
 
 
 class Sensor(Choice, frozen=True, kw_only=True):
-    """A radar, placed at city or island level. Its figures are 1-sigma; `pd` is the detection probability of a look."""
+    """A radar, placed at city or island level, or an infrared sensor (angles only) on any platform.
+
+    Its figures are 1-sigma; `pd` is the detection probability of a look. A radar has `sigma_range_m`, and with
+    `sigma_range_rate_mps` it measures the range rate too; an infrared sensor has neither.
+    """
 
     id: Name
     unit: str
+    sensing: Literal["radar", "infrared"] = "radar"
     lat_deg: Latitude
     lon_deg: Longitude
     height_m: float = 0.0
-    sigma_range_m: Positive
+    sigma_range_m: Positive | None = None
+    sigma_range_rate_mps: Positive | None = None
     sigma_azimuth_mrad: Positive
     sigma_elevation_mrad: Positive
     period_s: Positive = 1.0
     phase_s: Seconds = 0.0
     range_max_km: Positive
-    elevation_min_deg: Annotated[float, Meta(ge=-5.0, le=90.0)] = 2.0
+    elevation_min_deg: Annotated[float, Meta(ge=-90.0, le=90.0)] = 2.0
     pd: Share = 1.0
     label: LabelWord
 

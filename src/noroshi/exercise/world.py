@@ -12,13 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from noroshi.clock import seconds
 from noroshi.exercise.coalition import Coalition
 from noroshi.exercise.draws import stream
 from noroshi.exercise.scenario import Flight, Sensor, SensorDown
-from noroshi.geo.frames import ecef_to_geodetic, look_angles, unit_vectors
+from noroshi.geo.frames import SEMI_MINOR_M, ecef_to_geodetic, geodetic_to_ecef, look_angles, unit_vectors
 from noroshi.node.inputs import Detections
 from noroshi.tracking import Arc, arc_fall, arc_state, free_fall_arc
 
@@ -52,14 +53,17 @@ class Truth:
 
     def positions_m(self, flight: str, time_s: Floats) -> Floats:
         """(n, 3) ECEF positions at ascending times (s after the start); NaN before launch and after the fall."""
+        return self.states(flight, time_s)[:, :3]
+
+    def states(self, flight: str, time_s: Floats) -> Floats:
+        """(n, 6) ECEF positions m and velocities m/s at ascending times; NaN before launch and after the fall."""
         known = self._flights[flight]
         inside = (time_s >= known.launch_s) & (time_s <= self._ends_s[flight])
-        found = np.full((len(time_s), 3), np.nan)
+        found = np.full((len(time_s), 6), np.nan)
         if inside.any():
-            states = arc_state(
+            found[inside] = arc_state(
                 self._arcs[flight], time_s[inside] - known.launch_s, known.ballistic_coefficient
             )
-            found[inside] = states[:, :3]
         return found
 
     def end_s(self, flight: str) -> float:
@@ -111,7 +115,7 @@ def looks(coalition: Coalition, entropy: bytes, truth: Truth | None = None) -> l
         seen = _rows(coalition, truth, sensor, entropy)
         windows = [(one.at_s, one.at_s + (one.for_s or np.inf)) for one in downs if one.sensor == sensor.id]
         sequence = 0
-        for time_s, values in sorted(seen.items()):
+        for time_s, rows in sorted(seen.items()):
             if any(low <= time_s < high for low, high in windows):
                 continue
             sequence += 1
@@ -120,8 +124,9 @@ def looks(coalition: Coalition, entropy: bytes, truth: Truth | None = None) -> l
                 feed=sensor.id,
                 sequence=sequence,
                 sensor=sensor.id,
-                time_ns=(time_ns,) * len(values),
-                value=tuple(values),
+                time_ns=(time_ns,) * len(rows),
+                value=tuple(value for value, _ in rows),
+                rate_mps=tuple(rate for _, rate in rows) if sensor.sigma_range_rate_mps else UNSET,
             )
             found.append(Look(time_ns, nodes[sensor.unit], detections))
     return sorted(found, key=lambda look: (look.time_ns, look.detections.sensor))
@@ -129,32 +134,62 @@ def looks(coalition: Coalition, entropy: bytes, truth: Truth | None = None) -> l
 
 def _rows(
     coalition: Coalition, truth: Truth, sensor: Sensor, entropy: bytes
-) -> dict[float, list[tuple[float, float, float]]]:
-    """Measured (range m, azimuth rad, elevation rad) by time of look, s after the start."""
+) -> dict[float, list[tuple[tuple[float, float, float], float]]]:
+    """Measured (range m or 0, azimuth rad, elevation rad) and range rate m/s, by time of look, s after the start."""
     site = (np.radians(sensor.lat_deg), np.radians(sensor.lon_deg), sensor.height_m)
     time_s = np.arange(sensor.phase_s, coalition.scenario.duration_s, sensor.period_s)
-    sigma = (sensor.sigma_range_m, sensor.sigma_azimuth_mrad / 1e3, sensor.sigma_elevation_mrad / 1e3)
-    found: dict[float, list[tuple[float, float, float]]] = {}
+    sigma = (
+        sensor.sigma_range_m or 0.0,
+        sensor.sigma_azimuth_mrad / 1e3,
+        sensor.sigma_elevation_mrad / 1e3,
+        sensor.sigma_range_rate_mps or 0.0,
+    )
+    found: dict[float, list[tuple[tuple[float, float, float], float]]] = {}
     for flight in coalition.scenario.world.flights:
-        at = truth.positions_m(flight.id, time_s)
-        up = np.flatnonzero(np.isfinite(at[:, 0]))
-        value = np.full((len(time_s), 3), np.nan)
+        states = truth.states(flight.id, time_s)
+        up = np.flatnonzero(np.isfinite(states[:, 0]))
+        value = np.full((len(time_s), 4), np.nan)
         visible = np.zeros(len(time_s), dtype=bool)
         if up.size:
-            value[up] = np.column_stack(look_angles(at[up], *site))
+            at = states[up]
+            value[up, :3] = np.column_stack(look_angles(at[:, :3], *site))
+            value[up, 3] = _range_rate(at, geodetic_to_ecef(*site)[0])
             visible[up] = (
-                (ecef_to_geodetic(at[up])[2] >= flight.observable_above_km * 1e3)
+                (ecef_to_geodetic(at[:, :3])[2] >= flight.observable_above_km * 1e3)
                 & (value[up, 0] <= sensor.range_max_km * 1e3)
                 & (value[up, 2] >= np.radians(sensor.elevation_min_deg))
+                & _above_horizon(at[:, :3], geodetic_to_ecef(*site)[0])
             )
-        noise = stream(entropy, "noise", sensor.id, flight.id).standard_normal((len(time_s), 3))
+        noise = np.column_stack(
+            (
+                stream(entropy, "noise", sensor.id, flight.id).standard_normal((len(time_s), 3)),
+                stream(entropy, "rate noise", sensor.id, flight.id).standard_normal(len(time_s)),
+            )
+        )
         hit = stream(entropy, "detection", sensor.id, flight.id).random(len(time_s)) < sensor.pd
         measured = value + noise * sigma
         measured[:, 1] = np.mod(measured[:, 1], 2 * np.pi)
         for index in np.flatnonzero(visible & hit):
-            row = measured[index]
-            found.setdefault(float(time_s[index]), []).append((float(row[0]), float(row[1]), float(row[2])))
+            distance, azimuth, elevation, rate = (float(one) for one in measured[index])
+            row = (distance if sensor.sigma_range_m else 0.0, azimuth, elevation)
+            found.setdefault(float(time_s[index]), []).append((row, rate))
     return found
+
+
+def _range_rate(states: Floats, site_m: Floats) -> Floats:
+    """Speed along the line of sight, m/s, positive going away."""
+    away = states[:, :3] - site_m
+    rate: Floats = np.einsum("ij,ij->i", away, states[:, 3:]) / np.linalg.norm(away, axis=1)
+    return rate
+
+
+def _above_horizon(position_m: Floats, site_m: Floats) -> NDArray[np.bool_]:
+    """Whether the line of sight (n, 3) to (3,) stays clear of the Earth, taken as a sphere of its least radius."""
+    along = position_m - site_m
+    share = np.clip(-(along @ site_m) / np.einsum("ij,ij->i", along, along), 0.0, 1.0)
+    nearest = site_m + share[:, None] * along
+    clear: NDArray[np.bool_] = np.linalg.norm(nearest, axis=1) >= SEMI_MINOR_M
+    return clear
 
 
 def _arc(flight: Flight) -> Arc:

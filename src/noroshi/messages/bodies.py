@@ -25,8 +25,9 @@ class TrackBody(Body, frozen=True, kw_only=True):
 
     track: alias of the originator's track for this audience; sequence: dense per track and audience, from 1.
     Columns of equal length, one row per measurement: `site_m` is the sensor's ECEF position, `value` range m,
-    azimuth rad clockwise from true north, elevation rad, `sigma` their standard deviations, `clock_sigma_s` what
-    the time of the row may be off by.
+    azimuth rad clockwise from true north, elevation rad, `sigma` their standard deviations (infrared: both 0 for the
+    range), `clock_sigma_s` what the time of the row may be off by. Where they are there: `rate`, range rate m/s and
+    its sigma; `bias_sigma`, of what the sensor may be off by in all of its rows.
     """
 
     track: bytes
@@ -40,6 +41,8 @@ class TrackBody(Body, frozen=True, kw_only=True):
     value: list[list[float]]
     sigma: list[list[float]]
     clock_sigma_s: list[float]
+    rate: list[list[float]] | msgspec.UnsetType = msgspec.UNSET
+    bias_sigma: list[list[float]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class CellRow(Body, frozen=True, kw_only=True):

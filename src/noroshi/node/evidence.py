@@ -25,6 +25,7 @@ from noroshi.tracking import (
     Measurements,
     from_columns,
     gate,
+    infrared_measurements,
     radar_measurements,
     to_columns,
 )
@@ -40,18 +41,29 @@ MAX_OPEN = 200
 def own(work: Work, given: Detections, sensor: SensorRow) -> None:
     """Takes own measurements in, and says each audience's increment of them."""
     try:
-        rows = radar_measurements(
-            np.array(given.time_ns, np.int64),
-            np.array(sensor.site_m),
-            np.array(given.value, float),
-            np.array(sensor.sigma),
-            hypot(sensor.clock_sigma_s, work.state.clock_error_ns / NS_PER_S),
-        )
+        rows = _measured(given, sensor, hypot(sensor.clock_sigma_s, work.state.clock_error_ns / NS_PER_S))
     except MeasurementError as error:
         work.refuse(f"feed:{given.feed}", "impossible-measurement", error.sentence())
         return
     for index in range(len(rows)):
         _own_row(work, rows[index : index + 1], sensor)
+
+
+def _measured(given: Detections, sensor: SensorRow, clock_sigma_s: float) -> Measurements:
+    """The rows of one own sensor. Raises MeasurementError."""
+    time_ns, site = np.array(given.time_ns, np.int64), np.array(sensor.site_m)
+    value, sigma = np.array(given.value, float).reshape(-1, 3), np.array(sensor.sigma)
+    bias = sensor.bias_sigma or (0.0, 0.0, 0.0)
+    if given.rate_mps and len(given.rate_mps) != len(time_ns):
+        raise MeasurementError(f"{len(given.rate_mps)} range rates for {len(time_ns)} rows")
+    if sensor.sensing == "infrared":
+        if value[:, 0].any() or given.rate_mps:
+            raise MeasurementError("an infrared sensor has no range and no range rate")
+        return infrared_measurements(
+            time_ns, site, value[:, 1:], sigma[1:], clock_sigma_s, bias_sigma=bias[1:]
+        )
+    rate = [(one, sensor.sigma_rate_mps or 0.0) for one in given.rate_mps or ()] or (0.0, 0.0)
+    return radar_measurements(time_ns, site, value, sigma, clock_sigma_s, rate=rate, bias_sigma=bias)
 
 
 def partners(work: Work, message: Message, body: TrackBody) -> None:

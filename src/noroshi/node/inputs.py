@@ -21,15 +21,21 @@ from noroshi.warning.rules import WarningRules
 
 
 class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the node's own sensors: its site (ECEF m), what it senses, and the pseudonym that partners see."""
+    """One of the node's own sensors: its site (ECEF m), what it senses, and the pseudonym that partners see.
+
+    sigma: of range m (0: an infrared sensor, which has none), azimuth, elevation rad; sigma_rate_mps: of the range rate,
+    for a sensor that measures it; bias_sigma: of what the sensor may be off by in all its rows, as `sigma`.
+    """
 
     id: str
     unit: str
-    sensing: Literal["radar"]
+    sensing: Literal["radar", "infrared"]
     pseudonym: str
     site_m: tuple[float, float, float]
     sigma: tuple[float, float, float]
     clock_sigma_s: float = 0.0
+    sigma_rate_mps: float | msgspec.UnsetType = msgspec.UNSET
+    bias_sigma: tuple[float, float, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 class PostRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +92,8 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag="genesis"):
 class Detections(msgspec.Struct, frozen=True, kw_only=True, tag="detections"):
     """Measurements of one own sensor. `feed` and `sequence` (dense from 1) make a repeated batch harmless.
 
-    value: rows of range m, azimuth rad, elevation rad.
+    value: rows of range m (0 from an infrared sensor), azimuth rad, elevation rad; rate_mps: range rates, one a row,
+    of a sensor that measures them.
     """
 
     feed: str
@@ -94,6 +101,7 @@ class Detections(msgspec.Struct, frozen=True, kw_only=True, tag="detections"):
     sensor: str
     time_ns: tuple[int, ...]
     value: tuple[tuple[float, float, float], ...]
+    rate_mps: tuple[float, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True, tag="received"):
