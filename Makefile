@@ -4,6 +4,7 @@
 PYTHON ?= python3
 ARGS ?=
 PYTEST_ARGS ?=
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,12 +39,12 @@ warm: $(STAMPS)/warm ## the compiled kernels of the tracker
 run: setup ## the flight of 2022-10-04 through three nations' nodes, live on a map
 	@$(BIN)/noroshi demo $(ARGS)
 
-test: setup-dev ## style, types, the page's own tests, all tests
+test: setup-dev ## style, types, the page's own tests, all tests (JOBS files of them at a time)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	cd web && npm test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 bench: setup-dev ## every benchmark beside its peer (ARGS="tracking --quick")
 	@$(BIN)/noroshi bench $(ARGS)

@@ -131,8 +131,13 @@ def replayed(member: Member, records: Iterable[Record]) -> Node:
 class Scene:
     """The coalition's nodes, joined as the scenario joins them."""
 
-    def __init__(self, structure: str = "trilateral", scheme: type[Scheme] = KeyedHash) -> None:
-        self.coalition = coalition_of(structure, scheme)
+    def __init__(
+        self,
+        structure: str = "trilateral",
+        scheme: type[Scheme] = KeyedHash,
+        coalition: Coalition | None = None,
+    ) -> None:
+        self.coalition = coalition or coalition_of(structure, scheme)
         self.structure = structure
         self.now_ns = self.coalition.start_ns
         self.sides = {one.node: Side(one, self.now_ns) for one in self.coalition.members}

@@ -1,6 +1,6 @@
 """A slow, plain version of the filter for one track, in NumPy, to hold the compiled one against.
 
-Same equations, written for reading: matrices, `numpy.linalg`, no in-place work, `geo.frames` for all geometry.
+Written for reading: matrices, `numpy.linalg`, no in-place work, `geo.frames` for all geometry, sigma points everywhere.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from noroshi.geo.frames import ecef_to_geodetic, geodetic_to_ecef, look_angles
 from noroshi.tracking import TrackError, propagate
 from noroshi.tracking.dynamics import fly
-from noroshi.tracking.kernels import motion, radar
+from noroshi.tracking.kernels import motion, sensing
 from tests.tracking.scenes import case, truth
 
 MU, J2, A, W = 3.986004418e14, 1.08262668e-3, 6378137.0, 7.292115e-5
@@ -34,14 +34,14 @@ def test_scalar_look_angles_agree_with_geo_frames() -> None:
         lat, lon, high = rng.uniform(-1.5, 1.5), rng.uniform(-3, 3), rng.uniform(0, 2000)
         site = geodetic_to_ecef(lat, lon, high)[0]
         target = site + rng.normal(0, 8e5, 3)
-        radar.site_frame(site, rot)
+        sensing.site_frame(site, rot)
         x, y, z = target
-        distance, azimuth, elevation = radar.look(x, y, z, site, rot)
+        distance, azimuth, elevation = sensing.look(x, y, z, site, rot)
         expected = [column[0] for column in look_angles(target, lat, lon, high)]
         assert distance == pytest.approx(expected[0], abs=1e-6)
         assert np.angle(np.exp(1j * (azimuth - expected[1]))) == pytest.approx(0, abs=1e-10)
         assert elevation == pytest.approx(expected[2], abs=1e-10)
-        assert np.allclose(radar.place(distance, azimuth, elevation, site, rot), target, atol=1e-6)
+        assert np.allclose(sensing.place(distance, azimuth, elevation, site, rot), target, atol=1e-6)
 
 
 def jacobi(state: np.ndarray) -> np.ndarray:

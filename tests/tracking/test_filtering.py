@@ -40,11 +40,14 @@ def apart(tracks: Tracks, other: reference.Density) -> tuple[float, float]:
 @pytest.mark.parametrize("name", ["a500", "a2700", "lofted"])
 @pytest.mark.parametrize("clock_s", [0.0, 0.05])
 def test_it_agrees_with_the_plain_reference(name: str, clock_s: float) -> None:
+    """The reference lays sigma points at every step, about azimuth and elevation; what ships takes the derivative where
+    that says the same: the two part by a few thousandths of a sigma.
+    """
     given = replace(rows(name), clock_sigma_s=np.full(len(rows(name)), clock_s))
     for count in (1, 2, 3, 10, 60):
         mean, cov = apart(estimate(given[:count]), reference.run(given[:count]))
-        assert mean < 1e-9
-        assert cov < 1e-9
+        assert mean < 5e-3
+        assert cov < 5e-3
 
 
 def test_columns_of_tracks_equal_one_track_alone() -> None:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from noroshi.tracking import MeasurementError, from_columns, no_measurements, to_columns
+from noroshi.tracking import (
+    MeasurementError,
+    from_columns,
+    infrared_measurements,
+    no_measurements,
+    radar_measurements,
+    to_columns,
+)
 from tests.tracking.scenes import rows
 
 
@@ -23,6 +30,19 @@ def test_rows_come_back_to_the_last_bit() -> None:
     assert from_columns(to_columns(no_measurements())) == no_measurements()
 
 
+def test_range_rates_biases_and_infrared_rows_come_back_too() -> None:
+    some = rows()[:5]
+    full = radar_measurements(
+        some.time_ns, some.site_m, some.value, some.sigma, rate=(-12.5, 3.0), bias_sigma=(50.0, 1e-3, 0.0)
+    )
+    assert from_columns(to_columns(full)) == full
+    seen = infrared_measurements(
+        some.time_ns, some.site_m, some.value[:, 1:], (1e-4, 2e-4), bias_sigma=(1e-5, 0.0)
+    )
+    assert from_columns({"sensing": "infrared", **to_columns(seen)}) == seen
+    assert "rate" not in to_columns(seen)
+
+
 def test_columns_are_plain_numbers() -> None:
     made = columns()
     assert type(made["time_ns"][0]) is int
@@ -35,11 +55,15 @@ def test_columns_are_plain_numbers() -> None:
         ("time_ns", [1, 2], "length"),
         ("time_ns", [1.0, 2.0, 3.0, 4.0, 5.0], "whole number"),
         ("time_ns", [1, 2, 3, 4, 2**70], "fit together"),
-        ("value", [[1.0, 2.0]] * 5, "rows of three"),
-        ("value", [[1.0, 2.0, "x"]] * 5, "rows of three"),
+        ("value", [[1.0, 2.0]] * 5, "numbers in rows"),
+        ("value", [[1.0, 2.0, "x"]] * 5, "numbers in rows"),
         ("value", [[float("nan"), 0.0, 0.0]] * 5, "range_m"),
         ("clock_sigma_s", [None] * 5, "clock_sigma_s"),
-        ("sensing", "infrared", "infrared"),
+        ("sensing", "infrared", "no range"),
+        ("sensing", "sonar", "not supported"),
+        ("rate", [[1.0, 2.0]] * 4, "length"),
+        ("rate", [[1.0]] * 5, "numbers in rows"),
+        ("bias_sigma", [[-1.0, 0.0, 0.0]] * 5, "bias_sigma"),
     ],
 )
 def test_other_columns_are_refused(name: str, value: object, says: str) -> None:

@@ -34,6 +34,8 @@ export interface Picture extends RowBase {
   last_observed_ms: number;
   position: { lon: number; lat: number; height_m: number };
   speed_mps: number;
+  /** Of flight: "free-fall", "re-entry", "powered" or "manoeuvring"; older nodes do not say. */
+  phase?: string;
   position_ring: Ring;
   fall: Fall | null;
   path: [number, number, number, number][];
@@ -49,6 +51,19 @@ export interface EventRow extends RowBase {
   step: "opened" | "same-as" | "not-same-as" | "closed";
   other: string;
   other_partner: string;
+}
+
+/** A sensor that measures beside the others; where there are rivals, one of them may be the wrong one instead. */
+export interface Finding extends RowBase {
+  type: "finding";
+  event: string;
+  partner: string;
+  kind: "range-bias" | "azimuth-bias" | "elevation-bias" | "clock-offset";
+  value: number;
+  unit: string;
+  sigma: number;
+  significance: number;
+  rivals: string[];
 }
 
 export interface Place {
@@ -214,6 +229,7 @@ export interface Note extends RowBase {
 export type Row =
   | Picture
   | EventRow
+  | Finding
   | Warning
   | Alert
   | AlertReach

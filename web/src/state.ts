@@ -9,6 +9,7 @@ import type {
   AlertReach,
   DecisionStatus,
   EventRow,
+  Finding,
   Frame,
   Hello,
   Link,
@@ -28,6 +29,7 @@ export const TOPICS: readonly Topic[] = ["picture", "warning", "alert", "people"
 const TOPIC_OF: Record<Row["type"], Topic> = {
   picture: "picture",
   event: "picture",
+  finding: "picture",
   warning: "warning",
   alert: "alert",
   "alert-reach": "alert",
@@ -79,6 +81,7 @@ export interface State {
   tasks: Map<string, Task>;
   links: Map<string, Link>;
   refusals: Refusal[];
+  findings: Finding[];
   timeline: TimelineEntry[];
   marks: Mark[];
   /** Rows that this page could not read. They are counted and shown, never guessed at. */
@@ -88,6 +91,7 @@ export interface State {
 /** Old entries beyond this leave the page (not the node's record); a live exercise makes a few hundred an hour. */
 export const MAX_TIMELINE_ENTRIES = 5_000;
 const MAX_REFUSALS = 200;
+const MAX_FINDINGS = 50;
 const MAX_MARKS = 2_000;
 const MAX_TRAIL_POINTS = 2_000;
 
@@ -108,6 +112,7 @@ export function emptyState(): State {
     tasks: new Map(),
     links: new Map(),
     refusals: [],
+    findings: [],
     timeline: [],
     marks: [],
     unreadable: 0,
@@ -178,6 +183,10 @@ function applyRow(state: State, row: Row): void {
     case "event":
       state.events.push(row);
       if (row.step === "closed") closePicture(state, row.event);
+      return;
+    case "finding":
+      state.findings.push(row);
+      if (state.findings.length > MAX_FINDINGS) state.findings.shift();
       return;
     case "warning":
       return applyWarning(state, row);

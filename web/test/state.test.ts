@@ -176,3 +176,23 @@ test("history is never raised as live, updates are silent, ends are urgent", () 
   assert.equal(announcement(warning({ state: "ended", says: "Ended." }), T0, 1, "en")?.words, "Ended.");
   assert.equal(announcement(remark("Words."), T0, 1, "en")?.urgent, false);
 });
+
+test("a finding about a sensor is kept for the panel of evidence and told in the timeline", () => {
+  const state = emptyState();
+  const row: Row = {
+    type: "finding",
+    time_ms: T0,
+    says: "KOR's radar measures azimuth 5 mrad too large.",
+    event: "e1",
+    partner: "KOR",
+    kind: "azimuth-bias",
+    value: 0.005,
+    unit: "rad",
+    sigma: 0.0004,
+    significance: 12.5,
+    rivals: [],
+  };
+  apply(state, framed(1, row), 0);
+  assert.deepEqual(state.findings.map((one) => one.partner), ["KOR"]);
+  assert.equal(state.timeline.at(-1)?.topic, "picture");
+});

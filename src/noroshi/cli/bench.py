@@ -23,11 +23,17 @@ from noroshi.cli.output import show, tell
 from noroshi.errors import OperatorError
 
 BENCHES = {
+    "tracking": "noroshi.cli.benches.tracking",
+    "accuracy": "noroshi.cli.benches.accuracy",
+    "honesty": "noroshi.cli.benches.honesty",
+    "fall": "noroshi.cli.benches.fall",
+    "raid": "noroshi.cli.benches.raid",
     "engine": "noroshi.cli.benches.engine",
     "end-to-end": "noroshi.cli.benches.end_to_end",
     "record": "noroshi.cli.benches.record",
     "heal": "noroshi.cli.benches.heal",
     "restart": "noroshi.cli.benches.restart",
+    "fusion": "noroshi.cli.benches.fusion",
 }
 """Every benchmark and its module, which has `run(*, quick, seed, progress) -> list[Result]`."""
 

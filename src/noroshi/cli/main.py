@@ -29,6 +29,7 @@ COMMANDS = {
     "node": "Make, run and check one partner's node.",
     "log": "Verify, read and export a node's record.",
     "release": "Check release policies; explain who got what, and why.",
+    "track": "Track objects from files of detections; hold reported flights against free fall.",
     "review": "Make a review of the records of an exercise.",
     "bench": "Measure, against the named peers.",
 }

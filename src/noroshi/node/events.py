@@ -107,6 +107,7 @@ class Event:
     sequences: of the own sensors' increments; same_as: partners' aliases to which it was signed equal; known_as: the
     same occurrence as other audiences know it (kept at our own event only); over_ns: when it was closed, None before;
     given: what each message gave, by its key in `Known`, while its rows are kept. reduced: the last edition said.
+    Of our own events: phase: as last shown; compared: how often its sensors were; told: biases that the staff know of.
     """
 
     audience: Partners
@@ -123,6 +124,9 @@ class Event:
     looked_ns: int = 0
     over_ns: int | None = None
     lost: bool = False
+    phase: str = ""
+    compared: int = 0
+    told: set[tuple[bytes, str]] = field(default_factory=set)
 
 
 class SavedEstimate(msgspec.Struct, frozen=True, array_like=True):
@@ -154,6 +158,9 @@ class SavedEvent(msgspec.Struct, frozen=True, array_like=True):
     looked_ns: int
     over_ns: int | None
     lost: bool
+    phase: str = ""
+    compared: int = 0
+    told: list[tuple[bytes, str]] = []
 
 
 _GIVEN = msgspec.msgpack.Decoder(list[tuple[bytes, Given]])
@@ -296,6 +303,9 @@ class EventBook:
                 event.looked_ns,
                 event.over_ns,
                 event.lost,
+                event.phase,
+                event.compared,
+                sorted(event.told),
             )
             for kept in self._events.values()
             for event in kept.values()
@@ -345,6 +355,7 @@ class EventBook:
             event.given = dict(_GIVEN.decode(get(one.given)))
             event.reduced, event.warning, event.looked_ns = one.reduced, one.warning, one.looked_ns
             event.over_ns, event.lost = one.over_ns, one.lost
+            event.phase, event.compared, event.told = one.phase, one.compared, set(one.told)
             book._events[event.audience][event.number] = event
         for one in saved.events:
             event = book.get(audiences[one.audience], one.number)

@@ -52,7 +52,7 @@ class Outlook:
     """What a picture shows at one time. Angles rad, lengths m, times UTC ns.
 
     position: latitude, longitude, height of the estimate; path: the predicted ground track; trail: the newest observed
-    positions; draft: what may be warned, None while nothing can be predicted.
+    positions; draft: what may be warned, None while nothing can be predicted; phase: of flight, see `tracking.phases`.
     """
 
     time_ns: int
@@ -69,6 +69,7 @@ class Outlook:
     draft: Draft | None
     observation: Observation
     lost: bool
+    phase: str
 
 
 def look_ahead(track: TrackFilter, watch: Watch, rules: WarningRules, now_ns: int) -> Outlook | None:
@@ -102,6 +103,7 @@ def look_ahead(track: TrackFilter, watch: Watch, rules: WarningRules, now_ns: in
         draft=draft,
         observation=last_observation(track.measurements),
         lost=lost(evidence.last_observed_ns, now_ns, rules),
+        phase=str(track.flight.phase),
     )
 
 

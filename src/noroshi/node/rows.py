@@ -29,15 +29,23 @@ BASIS_WORDS = {
     "confirmed": "confirmed by two kinds of sensing",
 }
 
+PHASE_WORDS = {
+    "powered": "The object is still under power: no fall is predicted yet",
+    "manoeuvring": "The object does not fall freely: it manoeuvres or glides, and no fall is predicted",
+}
+"""What the timeline says when a track enters a phase of which nothing can be predicted."""
+
 
 def show_picture(work: Work, event: Event, estimate: Estimate, outlook: Outlook) -> None:
     """The newest state of one event's own picture."""
     identity = work.state.event_alias(event).hex()
     lost = outlook.lost and not event.lost
     event.lost = outlook.lost
+    changed, event.phase = outlook.phase != event.phase, outlook.phase
+    says = PHASE_WORDS.get(outlook.phase, "") if changed else ""
     work.show(
         "picture",
-        f"Track lost: no observation since {_age_s(work, outlook.last_observed_ns):.0f} s" if lost else "",
+        f"Track lost: no observation since {_age_s(work, outlook.last_observed_ns):.0f} s" if lost else says,
         lane=3,
         key=f"picture:{identity}",
         event=identity,
@@ -50,6 +58,7 @@ def show_picture(work: Work, event: Event, estimate: Estimate, outlook: Outlook)
         last_observed_ms=outlook.last_observed_ns // MS_PER_NS,
         position=dict(zip(("lat", "lon", "height_m"), _position(outlook.position), strict=True)),
         speed_mps=round(outlook.speed_mps, 1),
+        phase=outlook.phase,
         position_ring=rings_deg([outlook.position_ring])[0] if outlook.position_ring else [],
         fall=_fall(outlook.fall),
         path=_columns(

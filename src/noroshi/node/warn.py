@@ -10,6 +10,7 @@ from noroshi.clock import seconds
 from noroshi.messages import KINDS
 from noroshi.messages.bodies import WarningBody
 from noroshi.node import alerting, deciding, rows
+from noroshi.node.comparing import compare
 from noroshi.node.events import Estimate, Event
 from noroshi.node.outlook import Outlook, look_ahead
 from noroshi.node.speak import say
@@ -68,6 +69,7 @@ def look(work: Work, event: Event) -> None:
     if outlook is not None:
         if event.audience == state.own_audience:
             rows.show_picture(work, event, estimate, outlook)
+            compare(work, event)
         _warn(work, event, estimate, outlook)
     _end_when_over(work, event, outlook)
 

@@ -10,11 +10,23 @@ Purpose: warning people in time. It estimates free fall and where and when it en
 """
 
 from noroshi.tracking.arcs import Arc, ArcFall, arc_fall, arc_state, free_fall_arc
+from noroshi.tracking.arrival import Arrivals, arrivals
 from noroshi.tracking.association import Association, Sameness, associate, gate, same_object, scores
+from noroshi.tracking.counts import Counts, Unmatched, compare_counts
 from noroshi.tracking.dynamics import propagate
-from noroshi.tracking.errors import ArcError, MeasurementError, TrackError
-from noroshi.tracking.filtering import initiate, predict, update
+from noroshi.tracking.errors import ArcError, MeasurementError, SensorError, TrackError
+from noroshi.tracking.filtering import arithmetic, considering_biases, initiate, predict, update
+from noroshi.tracking.fusion import (
+    FusedFall,
+    Intersection,
+    ReducedFall,
+    intersect,
+    intersect_falls,
+    intersect_inverse,
+    reduced_fall,
+)
 from noroshi.tracking.increment import from_columns, to_columns
+from noroshi.tracking.launch import Launches, predict_launches, track_launch
 from noroshi.tracking.measurements import (
     INFRARED,
     RADAR,
@@ -25,8 +37,15 @@ from noroshi.tracking.measurements import (
     radar_measurements,
 )
 from noroshi.tracking.observation import Observation, Observations, last_observation, observe
+from noroshi.tracking.phases import Flight, Phase
+from noroshi.tracking.pool import EvidencePool, Foreign, Fused, Increment, LeftOut
 from noroshi.tracking.prediction import Falls, GroundTrack, ground_track, predict_falls
+from noroshi.tracking.registration import Finding, corrected, find_biases
+from noroshi.tracking.sameness import Matching, match_pictures
+from noroshi.tracking.sensors import Sensor
 from noroshi.tracking.track_filter import TrackFilter, estimate
+from noroshi.tracking.tracker import Tracker, TrackTable
+from noroshi.tracking.tracklets import InformationSum, solve_sums, sum_columns, sum_from_columns, sum_up
 from noroshi.tracking.tracks import Tracks, concatenate_tracks, no_tracks
 from noroshi.tracking.warm import warm
 
@@ -36,40 +55,78 @@ __all__ = [
     "Arc",
     "ArcError",
     "ArcFall",
+    "Arrivals",
     "Association",
+    "Counts",
+    "EvidencePool",
     "Falls",
+    "Finding",
+    "Flight",
+    "Foreign",
+    "Fused",
+    "FusedFall",
     "GroundTrack",
+    "Increment",
+    "InformationSum",
+    "Intersection",
+    "Launches",
+    "LeftOut",
+    "Matching",
     "MeasurementError",
     "Measurements",
     "Observation",
     "Observations",
+    "Phase",
+    "ReducedFall",
     "Sameness",
+    "Sensor",
+    "SensorError",
     "TrackError",
     "TrackFilter",
+    "TrackTable",
+    "Tracker",
     "Tracks",
+    "Unmatched",
     "arc_fall",
     "arc_state",
+    "arithmetic",
+    "arrivals",
     "associate",
+    "compare_counts",
     "concatenate",
     "concatenate_tracks",
+    "considering_biases",
+    "corrected",
     "estimate",
+    "find_biases",
     "free_fall_arc",
     "from_columns",
     "gate",
     "ground_track",
     "infrared_measurements",
     "initiate",
+    "intersect",
+    "intersect_falls",
+    "intersect_inverse",
     "last_observation",
+    "match_pictures",
     "no_measurements",
     "no_tracks",
     "observe",
     "predict",
     "predict_falls",
+    "predict_launches",
     "propagate",
     "radar_measurements",
+    "reduced_fall",
     "same_object",
     "scores",
+    "solve_sums",
+    "sum_columns",
+    "sum_from_columns",
+    "sum_up",
     "to_columns",
+    "track_launch",
     "update",
     "warm",
 ]

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noroshi.tracking import kernels
-from noroshi.tracking.filtering import PRIOR, predict
-from noroshi.tracking.measurements import Measurements, concatenate, radar_measurements
+from noroshi.tracking.filtering import predict
+from noroshi.tracking.measurements import INFRARED, RADAR, Measurements
 from noroshi.tracking.track_filter import TrackFilter
-from noroshi.tracking.tracks import SIZE, Tracks
+from noroshi.tracking.tracks import Tracks
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -101,23 +101,15 @@ def scores(tracks: Tracks, rows: Measurements) -> tuple[Floats, Floats]:
 def gate(track: TrackFilter, rows: Measurements, *, gate_score: float = GATE_SCORE) -> float | None:
     """How well rows of one object fit a track, all together: negative log likelihood times two, smaller is better.
 
-    None where they do not fit (chi-square gate with 3 degrees of freedom a row). Rows older than the track are
-    compared with its estimate of their time, from its earlier rows.
+    None where they do not fit (chi-square gate, one degree of freedom for each number measured). Rows older than the
+    track are compared with its estimate of their time, from its earlier rows.
     """
     if not len(rows) or not len(track):
         return None
-    ordered = rows[np.argsort(rows.time_ns, kind="stable")]
-    begin_ns = int(ordered.time_ns[0])
-    first_ns = int(track.first_observed_ns)
-    state = track.at(max(begin_ns, first_ns))
-    start = radar_measurements(
-        state.time_ns, ordered.site_m[0], ordered.value[:1], ordered.sigma[0], ordered.clock_sigma_s[0]
-    )
-    line = concatenate((start, ordered))
-    mean, cov = state.mean[0].copy(), state.covariance[0].copy()
-    none, none3 = np.zeros((0, SIZE)), np.zeros((0, SIZE, SIZE))
-    distance, logdet = kernels.filter_rows(line.rows, PRIOR, 1, len(line), mean, cov, none, none3)
-    return distance + logdet if distance <= chi_square_limit(3 * len(rows), gate_score) else None
+    distance, logdet = track.score(rows[np.argsort(rows.time_ns, kind="stable")])
+    numbers = 2 * int((rows.model == INFRARED).sum()) + 3 * int((rows.model == RADAR).sum())
+    numbers += int((rows.rate[:, 1] > 0).sum())
+    return distance + logdet if distance <= chi_square_limit(numbers, gate_score) else None
 
 
 def same_object(tracks_a: Tracks, tracks_b: Tracks) -> Sameness:

@@ -19,3 +19,11 @@ class TrackError(LocalError):
 
 class ArcError(OperatorError):
     """No free-fall arc has the range and apogee that were asked for."""
+
+
+class SensorError(OperatorError):
+    """A sensor that cannot be; `field` is what is wrong with it."""
+
+    def __init__(self, sensor: str, field: str, cause: str) -> None:
+        self.field = field
+        super().__init__("use the sensor", subject=f"{sensor}: {field}", cause=cause)

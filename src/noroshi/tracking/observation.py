@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from noroshi.geo.frames import ecef_to_geodetic
 from noroshi.tracking import kernels
 from noroshi.tracking.errors import TrackError
-from noroshi.tracking.measurements import Measurements
+from noroshi.tracking.measurements import RADAR, Measurements
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,7 +53,9 @@ class Observation:
 
 
 def observe(rows: Measurements) -> Observations:
-    """Every row as an observed position."""
+    """Every row as an observed position. That of an infrared row is the middle of the line along which it saw something,
+    with a covariance of thousands of kilometres along it.
+    """
     count = len(rows)
     position, cov = np.zeros((count, 3)), np.zeros((count, 3, 3))
     kernels.place_rows(rows.rows, position, cov)
@@ -62,10 +64,13 @@ def observe(rows: Measurements) -> Observations:
 
 
 def last_observation(rows: Measurements) -> Observation:
-    """The newest of the rows. Raises TrackError when there is none."""
+    """The newest of the rows that measured a place, which needs a range; where none did, the newest row, whose `sigma_m`
+    tells that the place is open. Raises TrackError when there is no row.
+    """
     if not len(rows):
         raise TrackError("give the last observation", cause="nothing was measured")
-    newest = int(np.argmax(rows.time_ns))
+    placed = rows.model == RADAR
+    newest = int(np.argmax(np.where(placed, rows.time_ns, -1) if placed.any() else rows.time_ns))
     seen = observe(rows[newest : newest + 1])
     return Observation(
         int(seen.time_ns[0]),

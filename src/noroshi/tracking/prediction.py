@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from noroshi.clock import NS_PER_S
 from noroshi.tracking import kernels
 from noroshi.tracking.errors import TrackError
+from noroshi.tracking.filtering import LN_BETA_SIGMA
 from noroshi.tracking.tracks import Tracks
 
 Floats = NDArray[np.float64]
@@ -25,9 +26,12 @@ Bools = NDArray[np.bool_]
 
 MAX_FALL_SIGMA_M = 2_000_000.0
 """A fall known no better than this is no fall point: an east-north Gaussian cannot carry a hemisphere."""
-MAX_VELOCITY_SIGMA_MPS = 250.0
+MAX_VELOCITY_SIGMA_MPS = 650.0
 """Nor is there one while the velocity (all three axes together) is known no better: the way from state to fall is then
-so curved that a Gaussian over it is overconfident (measured, see the manual). One to eight seconds after detection."""
+so bent that a Gaussian over it is overconfident (measured, see the manual)."""
+DRAG_FREE_SHARE = 0.135
+"""Weight of a fall with next to no drag beside coefficients within `BETA_RANGE_KGM2`: what falls may be slimmer than
+that range. With this weight the fall area holds its share of falls with unknown drag and with none (measured)."""
 MIN_GROUND_SPEED_MPS = 50.0
 """Under this ground speed the time of passing over a point is not bounded by the position error; it is capped here."""
 VERTEX_LIMIT = 2000
@@ -101,13 +105,14 @@ def predict_falls(tracks: Tracks, *, debris_sigma_m: float = 0.0, debris_sigma_s
 
     debris_sigma_m, debris_sigma_s: extra spread per axis and in time for parts that come down around the point; 0 by
     default because what it is depends on the object; any figure for it is the caller's assumption.
-    Rows are invalid where a sigma point does not fall within two hours, or where the velocity or the fall is known too
-    badly for an honest Gaussian.
+    Rows are invalid where a track is not in free fall, where a sigma point does not fall within two hours, or where the
+    velocity or the fall is known too badly for an honest Gaussian.
     """
     count = len(tracks)
     place, spread = np.zeros((count, 3)), np.zeros((count, 3, 3))
     valid = np.zeros(count, np.bool_)
-    kernels.fall_rows(tracks.mean, tracks.covariance, place, spread, valid)
+    kernels.fall_rows(tracks.mean, tracks.covariance, _drag_free(tracks), place, spread, valid)
+    valid &= tracks.free
     valid &= np.trace(spread[:, :2, :2], axis1=1, axis2=2) < MAX_FALL_SIGMA_M**2
     valid &= np.trace(tracks.covariance[:, 3:6, 3:6], axis1=1, axis2=2) < MAX_VELOCITY_SIGMA_MPS**2
     place[~valid], spread[~valid] = 0.0, 0.0
@@ -140,7 +145,8 @@ def _one(tracks: Tracks, falls: Falls, track: int, step_s: float) -> tuple[Ints,
     step_s = max(step_s, left_s / VERTEX_LIMIT)
     count = max(1, int(np.ceil(left_s / step_s - 0.25)))
     out = np.zeros((count, 7))
-    kernels.ground_row(tracks.mean[track], tracks.covariance[track], step_s, count, out)
+    share = float(_drag_free(tracks[track : track + 1])[0])
+    kernels.ground_row(tracks.mean[track], tracks.covariance[track], share, step_s, count, out)
     lat, lon, height, along, cross, speed, course = out.T
     rows = np.empty((count + 1, 8))
     rows[:-1] = np.stack(
@@ -150,6 +156,12 @@ def _one(tracks: Tracks, falls: Falls, track: int, step_s: float) -> tuple[Ints,
     rows[-1] = _fall_vertex(falls, track, course[-1], speed[-1])
     times = tracks.time_ns[track] + np.rint(np.arange(count) * step_s * NS_PER_S).astype(np.int64)
     return np.append(times, falls.time_ns[track]), rows
+
+
+def _drag_free(tracks: Tracks) -> Floats:
+    """Weight of no drag (n,): all of it before drag has been seen, none once that has halved the variance of ln beta."""
+    unseen = np.clip(2 * tracks.covariance[:, 6, 6] / LN_BETA_SIGMA**2 - 1, 0.0, 1.0)
+    return np.asarray(DRAG_FREE_SHARE * unseen)
 
 
 def _fall_vertex(falls: Falls, track: int, course: float, speed: float) -> Floats:

@@ -7,7 +7,7 @@ really measured); only the last may make anybody say that something passed or la
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from noroshi.tracking.errors import TrackError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 SIZE = 7
 """Numbers in a state: ECEF position m (3), velocity m/s (3), ln of the ballistic coefficient in kg/m^2."""
@@ -27,7 +28,8 @@ class Tracks:
 
     time_ns (n,) int64: UTC of the estimate; mean (n, 7): ECEF position m, velocity m/s (relative to the turning Earth),
     ln ballistic coefficient kg/m^2; covariance (n, 7, 7), same units; updates (n,) int64: measurements used;
-    first_observed_ns, last_observed_ns (n,) int64: times of the first and last of them. Raises TrackError on shapes.
+    first_observed_ns, last_observed_ns (n,) int64: times of the first and last of them; free (n,) bool: whether it is
+    in free fall, which alone allows a fall to be predicted; all when left out. Raises TrackError on shapes.
     """
 
     time_ns: Ints
@@ -36,9 +38,12 @@ class Tracks:
     updates: Ints
     first_observed_ns: Ints
     last_observed_ns: Ints
+    free: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def __post_init__(self) -> None:
         count = len(self.time_ns)
+        if not len(self.free):
+            object.__setattr__(self, "free", np.ones(count, np.bool_))
         for name, kind, shape in _COLUMNS:
             column = getattr(self, name)
             if column.dtype != kind or column.shape != (count, *shape):
@@ -101,4 +106,5 @@ _COLUMNS: tuple[tuple[str, type, tuple[int, ...]], ...] = (
     ("updates", np.int64, ()),
     ("first_observed_ns", np.int64, ()),
     ("last_observed_ns", np.int64, ()),
+    ("free", np.bool_, ()),
 )

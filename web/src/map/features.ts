@@ -106,8 +106,15 @@ export function objectWords(view: View, picture: Picture): string {
     picture.state === "tracked"
       ? view.t("height", { km: Math.round(picture.position.height_m / 1000) })
       : view.t("objectEstimate", { time: view.clock(picture.track_ms) });
-  return `${picture.title}\n${seen} · ${more}`;
+  const phase = picture.state === "tracked" ? PHASES[picture.phase ?? ""] : undefined;
+  return `${picture.title}\n${seen} · ${more}${phase ? `\n${view.t(phase)}` : ""}`;
 }
+
+const PHASES: Record<string, "phasePowered" | "phaseManoeuvring" | "phaseReentry"> = {
+  powered: "phasePowered",
+  manoeuvring: "phaseManoeuvring",
+  "re-entry": "phaseReentry",
+};
 
 function pictureShapes(view: View, picture: Picture): Shape[] {
   const { position } = picture;

@@ -75,6 +75,7 @@ export function evidencePanel(view: View): VNode[] {
     ...sameEvents(view.state).map((pair) =>
       h("p", { class: "dim" }, view.t(pair.same ? "sameEvent" : "notSameEvent", { one: pair.one, other: pair.other })),
     ),
+    ...view.state.findings.map((one) => h("p", { class: "caution", lang: "en" }, view.t("finding", { says: one.says }))),
     h("table", { class: "plain", id: "links" }, h("tbody", {}, others(view).map((partner) => linkRow(view, partner)))),
     h("p", { class: "dim" }, view.t("evidenceNote")),
     hello && h("p", { class: "dim", lang: "en" }, view.t("structure", { title: hello.structure.title || hello.structure.id })),

@@ -14,13 +14,24 @@ from hashlib import sha256
 from types import CodeType, FunctionType
 from typing import Any, TypeVar, cast
 
-from numba import njit
+try:
+    from numba import njit
+except ImportError:  # its wheels come later than those of a new Python; everything still works, slowly
+    njit = None
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_KEPT = "noroshi_digest"
+"""Where a function keeps its digest: all that it calls stands before it, so it never changes (a test checks that)."""
+
+COMPILED = njit is not None
+"""Whether there is a compiler; without one the same functions run as plain Python."""
 
 
 def compiled(function: Function) -> Function:
     """The function, compiled for speed on its first call; bits do not depend on the machine's threads."""
+    if njit is None:
+        return function
     made = njit(cache=True, fastmath=False, parallel=False)(function)
     cache = getattr(made, "_cache", None)  # there is none where the compiler is switched off
     if cache is not None:
@@ -31,6 +42,9 @@ def compiled(function: Function) -> Function:
 def digest(function: Any) -> str:
     """What a function computes, as far as its code, its constants and all that it names tell."""
     plain = cast(FunctionType, getattr(function, "py_func", function))
+    known = plain.__dict__.get(_KEPT)
+    if known is not None:
+        return cast(str, known)
     found = sha256()
     _read(plain.__code__, found.update)
     for name in sorted(_names(plain.__code__)):
@@ -39,6 +53,7 @@ def digest(function: Any) -> str:
             found.update(f"{name} {digest(value)}".encode())
         elif isinstance(value, int | float | str | tuple):
             found.update(f"{name} {value!r}".encode())
+    plain.__dict__[_KEPT] = found.hexdigest()
     return found.hexdigest()
 
 

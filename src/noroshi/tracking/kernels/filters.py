@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noroshi.tracking.kernels.compiling import compiled
-from noroshi.tracking.kernels.radar import begin_state, update_state
 from noroshi.tracking.kernels.rows import Rows
-from noroshi.tracking.kernels.states import ACCELERATION_PSD, predict_state
+from noroshi.tracking.kernels.sensing import begin_state
+from noroshi.tracking.kernels.states import ACCELERATION_PSD, predict_within, room
+from noroshi.tracking.kernels.updating import ITERATED, tabled, update_within
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,8 +28,9 @@ def begin_rows(rows: Rows, prior: Floats, mean: Floats, cov: Floats) -> None:
 @compiled
 def predict_rows(mean: Floats, cov: Floats, dt: Floats) -> None:
     """Predicts every state by its own dt seconds, in place."""
+    w = room()
     for i in range(mean.shape[0]):
-        predict_state(mean[i], cov[i], dt[i], ACCELERATION_PSD)
+        predict_within(mean[i], cov[i], dt[i], ACCELERATION_PSD, w)
 
 
 @compiled
@@ -39,13 +41,15 @@ def update_rows(
     row: Ints,
     rows: Rows,
     distance: Floats,
+    method: int,
 ) -> None:
     """Predicts and updates state i with measurement row[i], in place; row -1 leaves the state as it is."""
+    w, table = room(), tabled(rows, 0, rows.time_ns.shape[0])
     for i in range(mean.shape[0]):
         k = row[i]
         if k >= 0:
-            predict_state(mean[i], cov[i], dt[i], ACCELERATION_PSD)
-            distance[i] = update_state(mean[i], cov[i], rows, k, True)[0]
+            predict_within(mean[i], cov[i], dt[i], ACCELERATION_PSD, w)
+            distance[i] = update_within(mean[i], cov[i], table, k, True, method, w)[0]
 
 
 @compiled
@@ -65,12 +69,13 @@ def filter_rows(
     Gives the sums of the squared innovation distances and of the log dets.
     """
     total, logdet = 0.0, 0.0
+    w, table = room(), tabled(rows, start, stop)
     for k in range(start, stop):
         if k == 0:
             begin_state(rows, 0, prior, mean, cov)
         else:
-            predict_state(mean, cov, (rows.time_ns[k] - rows.time_ns[k - 1]) * 1e-9, ACCELERATION_PSD)
-            d2, ld = update_state(mean, cov, rows, k, True)
+            predict_within(mean, cov, (rows.time_ns[k] - rows.time_ns[k - 1]) * 1e-9, ACCELERATION_PSD, w)
+            d2, ld = update_within(mean, cov, table, k - start, True, ITERATED, w)
             total += d2
             logdet += ld
         if (k + 1) % CHECKPOINT_ROWS == 0:
@@ -91,12 +96,13 @@ def score_pairs(
     logdet: Floats,
 ) -> None:
     """Squared innovation distance and log det of every track (n) with every row (m); rows sorted by time."""
-    m, c = np.empty(7), np.empty((7, 7))
+    m, c, w = np.empty(7), np.empty((7, 7)), room()
+    table = tabled(rows, 0, rows.time_ns.shape[0])
     for i in range(mean.shape[0]):
         m[:] = mean[i]
         c[:, :] = cov[i]
         now = track_ns[i]
         for k in range(rows.time_ns.shape[0]):
-            predict_state(m, c, (rows.time_ns[k] - now) * 1e-9, ACCELERATION_PSD)
+            predict_within(m, c, (rows.time_ns[k] - now) * 1e-9, ACCELERATION_PSD, w)
             now = rows.time_ns[k]
-            distance[i, k], logdet[i, k] = update_state(m, c, rows, k, False)
+            distance[i, k], logdet[i, k] = update_within(m, c, table, k, False, ITERATED, w)
