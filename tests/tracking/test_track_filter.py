@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from noroshi.tracking import TrackError, TrackFilter, estimate, predict
 from noroshi.tracking.measurements import radar_measurements
-from tests.tracking.scenes import rows
+from noroshi.tracking.packing import pack
+from tests.tracking.scenes import rows, truth
 
 COUNT = 70
 
@@ -101,3 +102,30 @@ def test_without_rows_there_is_no_estimate() -> None:
             ask()
     with pytest.raises(TrackError):
         estimate(rows()[:0])
+
+
+def test_what_was_packed_before_there_were_phases_is_made_anew_from_its_rows() -> None:
+    some = rows()[:COUNT]
+    columns = [some.time_ns, some.model, some.site_m, some.value, some.sigma, some.clock_sigma_s]
+    old = pack([*columns, np.zeros(7), np.zeros((7, 7)), np.zeros((4, 7)), np.zeros((4, 7, 7))])
+    assert TrackFilter.unpacked(old).tracks == estimate(some)
+    with pytest.raises(TrackError):
+        TrackFilter.unpacked(pack([*columns[:5], np.zeros(3), *4 * [np.zeros(7)]]))
+
+
+def test_no_number_of_rows_makes_a_track_surer_than_its_sensors_bias() -> None:
+    mine = np.flatnonzero((rows().site_m == rows().site_m[0]).all(axis=1))
+    some, true = rows()[mine], truth()[mine[-1]]
+    value, bias = some.value + [0.0, 2e-3, 0.0], (0.0, 2e-3, 2e-3)
+    turned = radar_measurements(some.time_ns, some.site_m, value, some.sigma, bias_sigma=bias)
+    track = TrackFilter()
+    for k in range(len(turned)):
+        track.add(turned[k : k + 1])
+    found, plain = track.tracks, estimate(radar_measurements(some.time_ns, some.site_m, value, some.sigma))
+    nees = []
+    for one in (found, plain):
+        error = one.mean[0, :6] - true
+        nees.append(float(error @ np.linalg.solve(one.covariance[0, :6, :6], error)))
+    assert nees[0] < 16.8 < 80.0 < nees[1]  # 99 % of a chi-square of 6
+    assert track.at(int(turned.time_ns[-1]) + 10**9) == predict(found, int(turned.time_ns[-1]) + 10**9)
+    assert TrackFilter.unpacked(track.packed()).tracks == found

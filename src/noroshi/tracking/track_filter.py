@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from noroshi.clock import NS_PER_S
 from noroshi.tracking import kernels
 from noroshi.tracking.errors import TrackError
-from noroshi.tracking.filtering import PRIOR
+from noroshi.tracking.filtering import PRIOR, considering_biases, predict
 from noroshi.tracking.kernels import flight as place
 from noroshi.tracking.measurements import Measurements, kernel_rows, row_order, trusted
 from noroshi.tracking.packing import pack, unpack
@@ -107,7 +107,10 @@ class TrackFilter:
         if count == 0:
             raise TrackError("estimate the track", cause="the time is before its first measurement")
         state = self._after(count)
-        _carry(state, (time_ns - int(self._columns[0][count - 1])) / NS_PER_S)
+        found, dt_s = self._track(count, state), (time_ns - int(self._columns[0][count - 1])) / NS_PER_S
+        if found.free[0] and not state[place.DOUBT]:
+            return predict(found, time_ns)
+        _carry(state, dt_s)
         found = self._track(count, state)
         return Tracks(np.array([time_ns], np.int64), *(getattr(found, name) for name in _NOT_TIME))
 
@@ -184,7 +187,10 @@ class TrackFilter:
     @classmethod
     def unpacked(cls, data: bytes) -> TrackFilter:
         """The filter that gave these bytes. Raises TrackError for others."""
-        *rows, sizes, numbers = unpack(data, _KINDS)
+        try:
+            *rows, sizes, numbers = unpack(data, _KINDS)
+        except TrackError:
+            return cls._unpacked_before(data)
         count = len(rows[0])
         shapes: list[tuple[int, ...]] = [(count,), (count,), (count, 3), (count, 3), (count, 3), (count,)]
         shapes += [(count, 2), (count, 3), (1 + count // STEP,), (int(sizes.sum()),)]
@@ -197,6 +203,17 @@ class TrackFilter:
         track._write(0, trusted(*rows))
         track._ran, track._saved = count, [state.copy() for state in kept[1:]]
         track._state[: len(kept[0])] = kept[0]
+        return track
+
+    @classmethod
+    def _unpacked_before(cls, data: bytes) -> TrackFilter:
+        """The filter of the rows in what was packed before there were phases; the estimate is made anew from them."""
+        *rows, _, _, _, _ = unpack(data, _KINDS_BEFORE)
+        count = len(rows[0])
+        if [column.shape for column in rows] != [(count,), (count,), *3 * ((count, 3),), (count,)]:
+            raise TrackError("read the track", cause="its columns do not fit together")
+        track = cls()
+        track.add(trusted(*rows, np.zeros((count, 2)), np.zeros((count, 3))))
         return track
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TrackFilter:
@@ -212,7 +229,18 @@ class TrackFilter:
         mean, cov = _moments(state.copy())
         free = np.array([state[place.SAID] == place.FALLING])
         updates = np.array([count], np.int64)
+        if free[0] and not state[place.DOUBT] and self._columns[7][:count].any():
+            mean, cov = self._considered(max(int(state[place.BURNT_ROW]), 0), count)
         return Tracks(last.copy(), mean[None], cov[None], updates, times[:1].copy(), last, free)
+
+    def _considered(self, start: int, count: int) -> tuple[Floats, Floats]:
+        """Mean and covariance after so many rows, from those of the free fall, no surer than sensors' biases allow.
+
+        The running filter counts a bias as noise of each row, which many rows would wear away; where rows have one, the
+        estimate is made anew from all of them, 3 us a row.
+        """
+        found = considering_biases(trusted(*(column[start:count] for column in self._columns)))
+        return found.mean[0].copy(), found.covariance[0].copy()
 
     def _flight(self, state: Floats) -> Flight:
         times = self._columns[0]
@@ -363,6 +391,7 @@ def _columns(rows: Measurements) -> Columns:
 
 _NAMES = ("time_ns", "model", "site_m", "value", "sigma", "clock_sigma_s", "rate", "bias_sigma")
 _KINDS = (np.int64, np.int8, *6 * (np.float64,), np.int64, np.float64)
+_KINDS_BEFORE = (np.int64, np.int8, *4 * (np.float64,), *4 * (np.float64,))
 _NOT_TIME = ("mean", "covariance", "updates", "first_observed_ns", "last_observed_ns", "free")
 
 Columns = tuple[NDArray[Any], ...]
