@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from noroshi.cli.main import main
+from noroshi.errors import InputError
 from noroshi.service.detection_file import DetectionReading
-from noroshi.service.detection_rows import FIELDS, DetectionBlock
+from noroshi.service.detection_rows import FIELDS, MOST_NAMED, DetectionBlock
 from noroshi.service.sensor_file import read_sensors
 from noroshi.tracking import Arc, arc_fall, arc_state
 from tests.cli.scenes import EPOCH_S, SENSORS, arc, detections, write
@@ -334,6 +335,22 @@ def test_what_nobody_knows_is_left_out_and_counted(tmp_path: Path) -> None:
         "unknown field snr_db": 1,
         "range_rate_mps of a sensor without sigma_range_rate_mps": 1,
     }
+
+
+def test_names_nobody_knows_are_printable_and_not_without_number(tmp_path: Path) -> None:
+    half = wrong({}).replace("{", '{"\\ud800": 1, ')
+    _, reading = read(tmp_path, [half, *(wrong({f"field {i}": i}) for i in range(100))])
+    assert reading.left_out["unknown field \\ud800"] == 1
+    assert reading.left_out["further unknown fields"] == 101 - MOST_NAMED
+    assert len(reading.left_out) == MOST_NAMED + 1
+    twice = half.replace("{", '{"\\ud800": 1, ')
+    for line, cause in (
+        (twice, "given twice"),
+        (wrong({}).replace("900000.0", "9" * 5000), "too many digits"),
+    ):
+        with pytest.raises(InputError, match=cause) as refused:
+            read(tmp_path, [line])
+        assert str(refused.value).encode()
 
 
 def test_an_answer_needs_a_format_and_a_sensor_file(

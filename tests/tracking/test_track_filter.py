@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from noroshi.tracking import TrackError, TrackFilter, estimate, predict
 from noroshi.tracking.measurements import radar_measurements
@@ -106,7 +108,8 @@ def test_without_rows_there_is_no_estimate() -> None:
 
 def test_what_was_packed_before_there_were_phases_is_made_anew_from_its_rows() -> None:
     some = rows()[:COUNT]
-    columns = [some.time_ns, some.model, some.site_m, some.value, some.sigma, some.clock_sigma_s]
+    columns: list[NDArray[Any]] = [some.time_ns, some.model, some.site_m]
+    columns += [some.value, some.sigma, some.clock_sigma_s]
     old = pack([*columns, np.zeros(7), np.zeros((7, 7)), np.zeros((4, 7)), np.zeros((4, 7, 7))])
     assert TrackFilter.unpacked(old).tracks == estimate(some)
     with pytest.raises(TrackError):

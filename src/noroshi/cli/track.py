@@ -43,12 +43,16 @@ def run(
         Literal["numba", "numpy"] | None,
         typer.Option("--arithmetic", help="Compiled, or NumPy alone; what is installed if left out."),
     ] = None,
+    as_measured: Annotated[
+        bool,
+        typer.Option("--as-measured", help="Leave rows as they came, whatever is found of their sensors."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Follow the objects in a file of detections: where each is, how surely, whence it came and where it falls."""
     from noroshi.cli.track_run import RunOptions, run_file  # help and the other command need none of it
 
-    code = run_file(RunOptions(detections, sensors, history, lag, out, arithmetic, as_json))
+    code = run_file(RunOptions(detections, sensors, history, lag, out, arithmetic, as_json, as_measured))
     raise typer.Exit(code)
 
 

@@ -16,11 +16,9 @@ from rich.table import Table
 from noroshi.cli.output import DONE, tell
 from noroshi.clock import NS_PER_S, to_iso
 from noroshi.errors import OperatorError
-from noroshi.service.detection_file import DetectionReading
 from noroshi.service.sensor_file import read_sensors
 from noroshi.service.track_answer import as_json, check_format, counted, track_document, write_answer
-from noroshi.service.track_findings import findings_of
-from noroshi.service.track_run import TrackRun
+from noroshi.service.track_passes import follow
 from noroshi.tracking.filtering import arithmetic
 
 WITHOUT_COMPILER = (
@@ -45,6 +43,7 @@ class RunOptions:
     out: Path | None
     arithmetic: Literal["numba", "numpy"] | None
     as_json: bool
+    as_measured: bool = False
 
 
 def run_file(options: RunOptions) -> int:
@@ -63,21 +62,16 @@ def run_file(options: RunOptions) -> int:
     if options.out is not None:
         check_format(options.out)
     sensors = read_sensors(options.sensors)
-    reading = DetectionReading(sensors, lag_s=options.lag_s)
-    run = TrackRun(sensors, history_s=options.history_s)
-    told = began = monotonic()
-    for block in reading.blocks(options.detections):
-        run.take(block)
-        if monotonic() - told > TELL_EVERY_S:
-            told = monotonic()
-            rate = reading.read / (told - began)
-            tell(
-                f"{reading.read:,} detections read, {rate:,.0f} a second, at {to_iso(int(block.time_ns[-1]))}"
-            )
-    answer = run.answer()
-    answer.left_out.update(reading.left_out)
-    found = findings_of(answer, sensors)
-    document = track_document(answer, sensors, found, arithmetic=arithmetic())
+    followed = follow(
+        options.detections,
+        sensors,
+        history_s=options.history_s,
+        lag_s=options.lag_s,
+        as_measured=options.as_measured,
+        watch=_Progress(),
+    )
+    answer, found = followed.answer, followed.findings
+    document = track_document(answer, sensors, found, arithmetic=arithmetic(), corrected=followed.corrected)
     if options.out is not None:
         write_answer(options.out, document)
     if options.as_json:
@@ -95,6 +89,19 @@ def run_file(options: RunOptions) -> int:
     return DONE
 
 
+class _Progress:
+    """Words of progress on a long run. Guards: when it was told last."""
+
+    def __init__(self) -> None:
+        self._told = self._began = monotonic()
+
+    def __call__(self, doing: str, read: int, at_ns: int) -> None:
+        now = monotonic()
+        if now - self._told > TELL_EVERY_S:
+            self._told = now
+            tell(f"{doing}: {read:,} detections, {now - self._began:.0f} s, at {to_iso(at_ns)}")
+
+
 def _without_compiler(options: RunOptions) -> int:
     """The same run in a process of its own to which there is no compiler: functions are compiled or not as a whole."""
     arguments = [
@@ -109,6 +116,7 @@ def _without_compiler(options: RunOptions) -> int:
     arguments += [] if options.history_s is None else ["--history", str(options.history_s)]
     arguments += [] if options.out is None else ["--out", str(options.out)]
     arguments += ["--json"] if options.as_json else []
+    arguments += ["--as-measured"] if options.as_measured else []
     sys.stdout.flush()
     return subprocess.run([sys.executable, "-c", WITHOUT_COMPILER, *arguments], check=False).returncode
 

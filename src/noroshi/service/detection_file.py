@@ -31,7 +31,6 @@ from noroshi.service.detection_parquet import parquet_blocks
 from noroshi.service.detection_rows import (
     FIELDS,
     OPTIONAL,
-    UNKNOWN_FIELD,
     DetectionBlock,
     RowChecks,
     joined,
@@ -222,15 +221,18 @@ def _diagnosed(text: bytes, line: int, checks: RowChecks) -> _Line:
                 line, "", cause, "get the whole file, or remove the line to do without what is missing"
             )
         checks.refuse(line, "", f"not JSON ({error.msg}, column {error.colno})", "give one detection a line")
+    except ValueError:  # a whole number of thousands of digits, which Python does not read
+        checks.refuse(line, "", "a number has too many digits", "give numbers as the sensor measured them")
     if not text.lstrip().startswith(b"{"):
         checks.refuse(line, "", "the line is not a JSON object", f"give {{{', '.join(FIELDS[:5])}}}")
     fields: dict[str, Any] = {}
-    for name, value in found:
+    for written, value in found:
+        name = written.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be printed
         if name in fields:
             checks.refuse(line, name, "the field is given twice", "keep one of them")
         fields[name] = value
     for name in [name for name in fields if name not in FIELDS]:
-        checks.left_out[UNKNOWN_FIELD.format(name)] += 1
+        checks.leave_field_out(name)
         del fields[name]
     for name in FIELDS:
         if name not in fields and name not in OPTIONAL:

@@ -29,9 +29,15 @@ Ints = NDArray[np.int64]
 MAX_TIME_S = 9_000_000_000
 """The year 2255, near the end of 64-bit nanoseconds; milliseconds given for seconds lie far beyond."""
 
+MOST_SHOWN = 40
+"""Characters of a wrong value or name that are shown."""
+
 FIELDS = ("time_s", "sensor", "range_m", "azimuth_rad", "elevation_rad", "range_rate_mps")
 OPTIONAL = ("range_m", "range_rate_mps")
 UNKNOWN_FIELD = "unknown field {}"
+OTHER_FIELDS = "further unknown fields"
+MOST_NAMED = 20
+"""Unknown fields that are counted by name; a file with another name in each of ten million lines stays bounded."""
 RATE_WITHOUT_SIGMA = "range_rate_mps of a sensor without sigma_range_rate_mps"
 
 
@@ -84,6 +90,12 @@ class RowChecks:
 
     def unknown_sensor(self, line: int, name: object) -> NoReturn:
         self.refuse(line, "sensor", f"there is no sensor {name!r}", suggest(name, self.index))
+
+    def leave_field_out(self, name: str) -> None:
+        """Counts a field that nobody knows."""
+        said = UNKNOWN_FIELD.format(name[:MOST_SHOWN])
+        named = said in self.left_out or len(self.left_out) < MOST_NAMED
+        self.left_out[said if named else OTHER_FIELDS] += 1
 
     def sound(self, block: DetectionBlock, has_range: NDArray[np.bool_]) -> DetectionBlock:
         """The block, all its values possible. Raises InputError at the first row that is not."""
@@ -159,4 +171,4 @@ def refuse_value(name: str, value: Any, line: int, checks: RowChecks) -> NoRetur
 
 def shortened(value: Any) -> str:
     text = str(value) if isinstance(value, Decimal) else json.dumps(value, default=str)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,17 @@ MODE = 0o644
 
 
 def track_document(
-    answer: RunAnswer, sensors: Sequence[Sensor], findings: Sequence[dict[str, Any]], *, arithmetic: str
+    answer: RunAnswer,
+    sensors: Sequence[Sensor],
+    findings: Sequence[dict[str, Any]],
+    *,
+    arithmetic: str,
+    corrected: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The whole answer: confirmed tracks, also those that have ended, and what was left out."""
+    """The whole answer: confirmed tracks, also those that have ended, and what was left out.
+
+    findings: see `findings_of`; corrected: what was taken out of the rows before.
+    """
     table = answer.table
     open_tracks = int((~table.confirmed & ~table.ended).sum())
     in_tracks = sum(answer.used.tolist())
@@ -40,10 +48,11 @@ def track_document(
         "detections": int(answer.detections.sum()),
         "from_s": answer.from_ns / NS_PER_S,
         "to_s": answer.to_ns / NS_PER_S,
-        "tracks": _tracks(answer, sensors),
+        "tracks": _tracks(answer, sensors, _doubles(findings)),
         "tentative": open_tracks,
         "left_out": dict(sorted(answer.left_out.items())),
         "findings": list(findings),
+        "corrected": list(corrected),
         "in_no_track": int(answer.detections.sum()) - in_tracks,
         "sensors": [
             {
@@ -58,7 +67,15 @@ def track_document(
     }
 
 
-def _tracks(answer: RunAnswer, sensors: Sequence[Sensor]) -> list[dict[str, Any]]:
+def _doubles(findings: Sequence[dict[str, Any]]) -> dict[int, list[int]]:
+    """For each track that may be one object with others: those."""
+    lots = [one["tracks"] for one in findings if one["kind"] == "one-object-or-two"]
+    return {one: [other for other in lot if other != one] for lot in lots for one in lot}
+
+
+def _tracks(
+    answer: RunAnswer, sensors: Sequence[Sensor], doubles: Mapping[int, list[int]]
+) -> list[dict[str, Any]]:
     made = []
     snapshots = [*answer.last, *(one for history in answer.histories for one in history)]
     said = iter(_said(snapshots))
@@ -82,6 +99,7 @@ def _tracks(answer: RunAnswer, sensors: Sequence[Sensor]) -> list[dict[str, Any]
             "updates": int(track.updates[0]),
             "partners": sorted({sensor.partner for sensor in seen}),
             "sensors": [sensor.id for sensor in seen],
+            "perhaps_same_as": doubles.get(int(table.id[i]), []),
             **{name: last[k][name] for name in ("launch", "launch_reason", "fall", "fall_reason")},
         }
         if histories[k]:
@@ -225,6 +243,7 @@ def parquet_bytes(tracks: Sequence[dict[str, Any]]) -> bytes:
             ("flags", words), ("ended", pa.string()), ("time_s", pa.float64()), ("state", numbers),
             ("covariance", numbers), ("first_observed_s", pa.float64()), ("last_observed_s", pa.float64()),
             ("age_s", pa.float64()), ("updates", pa.int64()), ("partners", words), ("sensors", words),
+            ("perhaps_same_as", pa.list_(pa.int64())),
             *((f"{what}_{name}", kind) for what in ("launch", "fall") for name, kind in place),
             ("launch_arc_covariance", numbers), ("launch_reason", pa.string()), ("fall_reason", pa.string()),
         ]

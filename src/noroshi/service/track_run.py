@@ -1,7 +1,8 @@
 """Detections of a file to tracks: rows are followed scan by scan, and what each track said at each step is kept.
 
 Rules: an entry of a history is made when its rows have come and is never touched again; what is not used is counted;
-nothing is predicted for a track that does not fall freely.
+nothing is predicted for a track that does not fall freely. Biases that are known beforehand are taken out of the rows,
+which are then followed in the order of their corrected times.
 
     run = TrackRun(sensors, history_s=10.0)
     for block in reading.blocks(path):
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 from noroshi.clock import NS_PER_S
 from noroshi.service.detection_rows import DetectionBlock
 from noroshi.tracking import Flight, Launches, Tracks, track_launch
-from noroshi.tracking.measurements import Measurements, concatenate
+from noroshi.tracking.measurements import Measurements, concatenate, no_measurements
+from noroshi.tracking.registration import Finding, corrected
 from noroshi.tracking.sensors import Sensor
 from noroshi.tracking.tracker import Heads, Tracker, TrackTable
 
@@ -29,6 +31,7 @@ Ints = NDArray[np.int64]
 
 LOOK_NS = NS_PER_S
 """How often the objects that are followed are looked at, where no history is asked for."""
+NEVER_NS = np.iinfo(np.int64).max
 BEGUN = 2
 """Rows after which a track has a velocity, and its history begins."""
 
@@ -76,8 +79,16 @@ class RunAnswer:
 class TrackRun:
     """Follows rows in order of time. Guards: the tracker, the histories, what was counted."""
 
-    def __init__(self, sensors: Sequence[Sensor], *, history_s: float | None = None) -> None:
+    def __init__(
+        self, sensors: Sequence[Sensor], *, history_s: float | None = None, biases: Sequence[Finding] = ()
+    ) -> None:
+        """biases: to be taken out, with what stays uncertain of each."""
         self.sensors = tuple(sensors)
+        self._biases = tuple(biases)
+        late_s = max((one.value for one in biases if one.kind == "clock-offset"), default=0.0)
+        self._late_ns = max(0, round(late_s * NS_PER_S) + 1)
+        self._held: tuple[Measurements, Ints] = no_measurements(), np.zeros(0, np.int64)
+        self._order: list[Ints] = []
         self.tracker = Tracker(self.sensors, lag_s=0.0)  # the reading has put them in order
         self._step_ns = None if history_s is None else round(history_s * NS_PER_S)
         self._steps: dict[int, _Steps] = {}
@@ -87,22 +98,50 @@ class TrackRun:
 
     def take(self, block: DetectionBlock) -> None:
         """Follows the rows of a block, which are not older than those before."""
-        if not self._detections.any():
-            self._from_ns = int(block.time_ns[0])
-        self._to_ns = int(block.time_ns[-1])
         self._detections += np.bincount(block.sensor, minlength=len(self.sensors))
-        rows = measurements_of(block, self.sensors)
-        looks = block.time_ns if self._step_ns is not None else block.time_ns // LOOK_NS
+        rows, sensor = measurements_of(block, self.sensors), block.sensor
+        if self._biases:
+            self._hold(rows, sensor)
+            rows, sensor = self._released(int(block.time_ns[-1]) - self._late_ns)
+        self._follow(rows, sensor)
+
+    def _hold(self, rows: Measurements, sensor: Ints) -> None:
+        """Keeps corrected rows, in order of time, beside those that wait already."""
+        held, of = self._held
+        rows, sensor = (
+            concatenate([held, corrected(rows, sensor, self._biases)]),
+            np.concatenate((of, sensor)),
+        )
+        order = np.argsort(rows.time_ns, kind="stable")
+        self._held = rows[order], sensor[order]
+
+    def _released(self, until_ns: int) -> tuple[Measurements, Ints]:
+        """The rows before a time, which wait no longer: what is still to come is later."""
+        rows, sensor = self._held
+        ready = int(np.searchsorted(rows.time_ns, until_ns, "left"))
+        self._held = rows[ready:], sensor[ready:]
+        return rows[:ready], sensor[:ready]
+
+    def _follow(self, rows: Measurements, sensor: Ints) -> None:
+        """Follows rows in order of time."""
+        if not len(rows):
+            return
+        if not self._order:
+            self._from_ns = int(rows.time_ns[0])
+        self._to_ns = int(rows.time_ns[-1])
+        self._order.append(sensor.astype(np.int16))
+        looks = rows.time_ns if self._step_ns is not None else rows.time_ns // LOOK_NS
         cuts = np.flatnonzero(np.diff(looks)) + 1
-        for part in np.split(np.arange(len(block)), cuts):
-            self.tracker.add(rows[part], block.sensor[part])
+        for part in np.split(np.arange(len(rows)), cuts):
+            self.tracker.add(rows[part], sensor[part])
             heads = self.tracker.heads
             self._look(heads)
             if self._step_ns is not None:
                 self._note(heads, self._step_ns)
 
     def answer(self) -> RunAnswer:
-        """All that is known after the last row."""
+        """All that is known after the last row, which has come."""
+        self._follow(*self._released(NEVER_NS))
         table = self.tracker.tracks
         confirmed = np.flatnonzero(table.confirmed)
         last = tuple(self._snapshot(int(table.id[i]), self._existence(table, int(i))) for i in confirmed)
@@ -119,6 +158,16 @@ class TrackRun:
             self._to_ns,
             Counter({why: count for why, count in self.tracker.left_out.items() if count}),
         )
+
+    def row_numbers(self) -> tuple[Ints, ...]:
+        """Of each confirmed track's rows: the how-manieth of its sensor's in the file each is, from 0."""
+        table = self.tracker.tracks
+        sensor = np.concatenate([np.zeros(0, np.int16), *self._order])
+        number = np.zeros(len(sensor), np.int64)
+        for i in range(len(self.sensors)):
+            mine = np.flatnonzero(sensor == i)
+            number[mine] = np.arange(len(mine))
+        return tuple(number[self.tracker.rows_of(int(one))] for one in table.id[table.confirmed])
 
     def _look(self, heads: Heads) -> None:
         """Remembers how surely each confirmed object was there when it had its last row."""

@@ -41,7 +41,7 @@ from noroshi.tracking.pictures import (
     Scan,
     Trees,
 )
-from noroshi.tracking.planting import POWERED_BELOW_M, POWERED_PSD, plant, plant_crossings
+from noroshi.tracking.planting import POWERED_PSD, plant, plant_crossings
 from noroshi.tracking.tracks import SIZE
 
 Floats = NDArray[np.float64]
@@ -76,13 +76,19 @@ CLOSE_M = 20e3
 """Two tracks further apart than this are not on one object: thirty sigmas of a notional radar's cross-range."""
 DOUBLE = 9.0
 """Doubt at which one of two close tracks is taken for a double: once in e^9 looks at one that is none."""
-POWERED_FADES_S = 3.0
-"""The noise halves in this time: strain renews it while power goes on, and half a minute later it is no more felt."""
+POWERED_FADES_S = 10.0
+"""The noise halves in this time: strain renews it while power goes on. In a third of it a track under power fell behind
+its object before the strain was noticed again, and was lost."""
+POWER_LASTS_BELOW_M = 400e3
+"""What climbs lower and was under power may be under power yet."""
 BROKEN_MPS = 50.0
 """What the velocity may be off by when free fall is found not to fit, sigma an axis."""
 STRAIN_REST, STRAIN_BREAKS = 6.0, 25.0
 """Squared distance of an update above which strain grows (3 is the mean), and the sum at which free fall is given up for
 the moment: by chance once in some thousand rows."""
+MIXED_ROWS = 20
+"""A confirmed track that is given up with fewer rows than this, and was close to others, was made of their rows: while
+two close objects have no velocity yet, a row of each makes as good a track as two of one."""
 CONTESTED = 1.5
 """What the odds of a new track lose in a scan in which all that it claims is better explained by others."""
 MOST_TREES = 20_000
@@ -248,7 +254,7 @@ def _strained(
     low = np.flatnonzero(psd > kernels.ACCELERATION_PSD)
     if len(low):
         climbing = (mean[low, :3] * mean[low, 3:6]).sum(axis=1) > 0
-        low = low[climbing & (ecef_to_geodetic(mean[low, :3])[2] < POWERED_BELOW_M)]
+        low = low[climbing & (ecef_to_geodetic(mean[low, :3])[2] < POWER_LASTS_BELOW_M)]
         after_s[low] = 0.0
     psd = np.maximum(psd * 0.5 ** (after_s / POWERED_FADES_S), kernels.ACCELERATION_PSD)
     broken = strain > STRAIN_BREAKS
@@ -322,10 +328,12 @@ def _bury(
     double = np.zeros(len(sure), np.bool_)
     leaves, worst = _double(leaves, trees, now_ns)
     double[worst] = True
+    for t in np.flatnonzero(lost & (evidence < GIVE_UP) & (count < MIXED_ROWS)):
+        double[t] = _close_to(leaves, trees, int(leaves.time_ns[lead[t]]), int(t)).any()
     gone = fell | lost | never | double
     if not gone.any():
         return leaves, trees, (), np.zeros(len(watches), np.int64)
-    why = np.where(fell, "fell", np.where(lost, "lost", "double"))
+    why = np.where(fell, "fell", np.where(double, "double", "lost"))
     ended = tuple(
         Ended(
             int(trees.id[t]), str(why[t]), int(leaves.node[lead[t]]), int(count[t]),
@@ -356,16 +364,22 @@ def _double(leaves: Leaves, trees: Trees, now_ns: int) -> tuple[Leaves, Ints]:
     none = np.zeros(0, np.int64)
     if not len(open_to):
         return leaves, none
-    where = (
-        leaves.mean[lead, :3] + leaves.mean[lead, 3:6] * ((now_ns - leaves.time_ns[lead]) / NS_PER_S)[:, None]
-    )
     for t in open_to[np.argsort(-doubt[open_to], kind="stable")]:
-        close = sure & (np.sqrt(((where - where[t]) ** 2).sum(axis=1)) < CLOSE_M)
-        close[t] = False
+        close = _close_to(leaves, trees, now_ns, int(t))
         if close.any():
             halved = np.where(close[leaves.tree], 0.5 * leaves.doubt, leaves.doubt)
             return replace(leaves, doubt=halved), np.array([t])
     return leaves, none
+
+
+def _close_to(leaves: Leaves, trees: Trees, time_ns: int, t: int) -> Bools:
+    """The other confirmed trees (t,) that are close to this one at a time."""
+    lead, sure = trees.lead, trees.confirmed_ns > 0
+    since_s = (time_ns - leaves.time_ns[lead]) / NS_PER_S
+    where = leaves.mean[lead, :3] + leaves.mean[lead, 3:6] * since_s[:, None]
+    close: Bools = sure & (np.sqrt(((where - where[t]) ** 2).sum(axis=1)) < CLOSE_M)
+    close[t] = False
+    return close
 
 
 _LEAF_COLUMNS = tuple(field.name for field in fields(Leaves))

@@ -29,8 +29,9 @@ EMPTY = -2
 """A place of the window where nothing was decided yet."""
 MOST_EVIDENCE = math.log(1e6)
 """Log odds of existence count no further, so that something lost is given up after some eight misses."""
-KNOWN_ROWS = 10
-"""A track with fewer rows is doubted where a sensor of unknown coverage does not see it."""
+KNOWN_ROWS = 20
+"""A track with fewer rows is doubted where a sensor of unknown coverage does not see it: with half as many, tracks mixed
+of two close objects' rows flew out of what the sensors were known to see, and lived on there."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,9 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noroshi.clock import NS_PER_S
-from noroshi.tracking import kernels
 from noroshi.tracking.errors import MeasurementError
-from noroshi.tracking.filtering import LN_BETA_MEAN, LN_BETA_SIGMA, PRIOR
+from noroshi.tracking.filtering import LN_BETA_MEAN, LN_BETA_SIGMA
 from noroshi.tracking.measurements import (
     MAX_ANGLE_SIGMA_RAD,
     MAX_CLOCK_SIGMA_S,
@@ -36,7 +35,8 @@ from noroshi.tracking.measurements import (
     Measurements,
     trusted,
 )
-from noroshi.tracking.tracklets import MAX_RADIUS_M, MIN_RADIUS_M, Lines, carried, lines, solved
+from noroshi.tracking.own_arcs import MAX_ROWS, MIN_ROWS, Pair, bias_effect, loose, own_arc
+from noroshi.tracking.tracklets import lines, solved
 from noroshi.tracking.tracks import SIZE
 
 Floats = NDArray[np.float64]
@@ -56,28 +56,6 @@ DECISIVE = 20.0
 """The best that another sensor's biases explain must be this much less (of chi-square, after the price of each) for that
 sensor to be out of question: odds of 20,000 to one."""
 
-MIN_ROWS = 4
-"""Rows of one sensor on one object from which an arc can be told from noise."""
-
-MAX_ROWS = 1500
-"""Rows of one sensor on one object that are used, evenly spread over them: more than a flight has at 1 Hz, and what a
-bias could still hide in after them is far under the noise of a row."""
-
-ROW_LIMIT = 36.0
-"""Squared distance of a row from its own sensor's arc beyond which it is no row of this object: six sigma."""
-
-PULL = 3.0
-ROBUST_PASSES = 10
-LEAST_SHARE = 0.7
-"""Of a sensor's rows on an object that must lie near one arc; with fewer it is not told which arc is the object's."""
-
-FIT_SIGMAS = 6.0
-"""A sensor's own rows must fit an arc of free fall; where chi-square is so many of its sigmas too large they are from
-powered flight, a manoeuvre or another object, and say nothing of the sensor."""
-
-LOOSE = np.array([1e6, 1e6, 1e6, 1e5, 1e5, 1e5])
-"""Sigmas (m, m/s) about the arc's own estimate that keep an arc of few rows from being singular; far above any error."""
-
 PASSES = 3
 """Times the equations are laid again about biases that were found; a second of clock moves them by 1e-3 of itself."""
 
@@ -86,7 +64,8 @@ PASSES = 3
 class Finding:
     """One sensor's bias. sensor, partner: whose; value: measured less true, in `unit`; sigma: of the value, the sensors'
     stated biases counted in; significance: value over sigma; rivals: sensors that may be the wrong one instead (empty:
-    this one is); sentence: all that for a person.
+    this one is); sentence: all that for a person; or_kinds: what else of the same sensor would explain the rows as well
+    in the place of this, and its value, as an azimuth does for a clock where all objects cross its sight alike.
     """
 
     sensor: int
@@ -98,15 +77,7 @@ class Finding:
     significance: float
     rivals: tuple[int, ...]
     sentence: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """One sensor's rows on one object, in order of time, and where among the sensors and objects it stands."""
-
-    sensor: int
-    object: int
-    rows: Measurements
+    or_kinds: tuple[tuple[Kind, float], ...] = ()
 
 
 def find_biases(
@@ -180,7 +151,7 @@ def _possible(rows: Measurements, value: Floats) -> Floats:
     return value
 
 
-def _pairs(rows: Measurements, sensor: Ints, object_: Ints) -> list[_Pair]:
+def _pairs(rows: Measurements, sensor: Ints, object_: Ints) -> list[Pair]:
     """Rows by sensor and object, in order of time, thinned where there are too many."""
     made = []
     known = (sensor >= 0) & (object_ >= 0)
@@ -193,11 +164,11 @@ def _pairs(rows: Measurements, sensor: Ints, object_: Ints) -> list[_Pair]:
         if len(part) > MAX_ROWS:
             part = part[np.linspace(0, len(part) - 1, MAX_ROWS).astype(np.int64)]
         if len(part) >= MIN_ROWS:
-            made.append(_Pair(int(sensor[part[0]]), int(object_[part[0]]), rows[part]))
+            made.append(Pair(int(sensor[part[0]]), int(object_[part[0]]), rows[part]))
     return made
 
 
-def _groups(pairs: Sequence[_Pair]) -> list[list[_Pair]]:
+def _groups(pairs: Sequence[Pair]) -> list[list[Pair]]:
     """Pairs in groups of sensors that share objects, directly or through others; only groups of two sensors or more."""
     seen: dict[int, set[int]] = {}
     for pair in pairs:
@@ -217,7 +188,7 @@ def _groups(pairs: Sequence[_Pair]) -> list[list[_Pair]]:
 class _Search:
     """The search in one group of sensors. Guards: the arcs, and the biases found so far, at which all is linearised."""
 
-    def __init__(self, pairs: Sequence[_Pair]) -> None:
+    def __init__(self, pairs: Sequence[Pair]) -> None:
         self.pairs = list(pairs)
         self.arcs: dict[int, Floats] = {}
         self.at_ns: dict[int, int] = {}
@@ -234,12 +205,12 @@ class _Search:
 
     def _begin(self) -> None:
         """First arcs, and only pairs whose own rows fall freely, of objects that two sensors have."""
-        kept: list[_Pair] = []
+        kept: list[Pair] = []
         for number in sorted({pair.object for pair in self.pairs}):
             mine = [pair for pair in self.pairs if pair.object == number]
             mine.sort(key=lambda pair: (pair.rows.model[0] != RADAR, -len(pair.rows), pair.sensor))
             at_ns = min(int(pair.rows.time_ns[0]) for pair in mine)
-            arcs = [(pair, *_own_arc(pair, at_ns)) for pair in mine if pair.rows.model[0] == RADAR]
+            arcs = [(pair, *own_arc(pair, at_ns)) for pair in mine if pair.rows.model[0] == RADAR]
             good = [(pair, arc) for pair, arc, kept_rows in arcs if arc is not None and len(kept_rows.rows)]
             if not good:
                 continue
@@ -247,7 +218,7 @@ class _Search:
             fitting = [kept_rows for _, arc, kept_rows in arcs if arc is not None]
             for pair in mine:
                 if pair.rows.model[0] != RADAR:
-                    arc, thinned = _own_arc(pair, at_ns, good[0][1])
+                    arc, thinned = own_arc(pair, at_ns, good[0][1])
                     fitting += [thinned] if arc is not None else []
             kept += [pair for pair in fitting if len(pair.rows) >= MIN_ROWS]
         counts: dict[int, int] = {}
@@ -326,17 +297,17 @@ class _Search:
         information = mix @ information
         return (information + information.T) / 2, mix @ score
 
-    def _object(self, number: int, mine: Sequence[_Pair]) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    def _object(self, number: int, mine: Sequence[Pair]) -> tuple[Floats, Floats, Floats, Floats, Floats]:
         """Blocks of one object's normal equations: state, state by biases, biases; vectors of state and biases."""
         size = len(self.found)
         mean = self.arcs[number]
-        state, cross, own = _loose(), np.zeros((SIZE, size)), np.zeros((size, size))
+        state, cross, own = loose(), np.zeros((SIZE, size)), np.zeros((size, size))
         vector, bias_vector = np.zeros(SIZE), np.zeros(size)
         vector[6] = (LN_BETA_MEAN - mean[6]) / LN_BETA_SIGMA**2
         for pair in mine:
             where = slice(self.place[pair.sensor], self.place[pair.sensor] + BIASES)
             found = lines(_shifted(pair.rows, self.found[where]), mean, self.at_ns[number])
-            effect = _effect(pair.rows, found)
+            effect = bias_effect(pair.rows, found)
             weighed, weighed_bias = found.weight @ found.slope, found.weight @ effect
             state += np.einsum("mji,mjk->ik", found.slope, weighed)
             cross[:, where] += np.einsum("mji,mjk->ik", found.slope, weighed_bias)
@@ -370,11 +341,24 @@ class _Search:
             for k in mine:
                 at = chosen.index(k)
                 sigma = float(np.sqrt(covariance[at, at]))
-                told.append(self._finding(k, float(value[at]), sigma, tuple(rivals), partners, names))
+                or_kinds = self._or_kinds(left, score, mine, k)
+                told.append(
+                    self._finding(k, float(value[at]), sigma, tuple(rivals), partners, names, or_kinds)
+                )
             for other in rivals:
                 if other not in blamed:
                     told.append(self._instead(information, whole, rest, other, number, partners, names))
         return list({(one.sensor, one.kind): one for one in reversed(told)}.values())
+
+    def _or_kinds(
+        self, left: Floats, score: Floats, mine: Sequence[int], k: int
+    ) -> tuple[tuple[Kind, float], ...]:
+        """What of the same sensor explains as much in the place of k, but for `DECISIVE`, and its value then."""
+        place, least = self.place[self.sensors[k // BIASES]], _fit(left, score, mine)[2] - DECISIVE
+        rest = [one for one in mine if one != k]
+        other = [one for one in range(place, place + BIASES) if one not in mine and left[one, one] > 0]
+        fits = [(one, _fit(left, score, [*rest, one])) for one in other]
+        return tuple((KINDS[one % BIASES], float(fit[0][-1])) for one, fit in fits if fit[2] > least)
 
     def _instead(
         self,
@@ -391,7 +375,8 @@ class _Search:
         best = max(tried, key=lambda k: _fit(information, whole, [*rest, k])[2])
         value, covariance, _ = _fit(information, whole, [*rest, best])
         sigma = float(np.sqrt(covariance[-1, -1]))
-        return self._finding(best, float(value[-1]), sigma, (number,), partners, names)
+        or_kinds = self._or_kinds(*_given(information, whole, rest), [best], best)
+        return self._finding(best, float(value[-1]), sigma, (number,), partners, names, or_kinds)
 
     def _finding(
         self,
@@ -401,6 +386,7 @@ class _Search:
         rivals: tuple[int, ...],
         partners: Mapping[int, str],
         names: Mapping[int, str],
+        or_kinds: tuple[tuple[Kind, float], ...] = (),
     ) -> Finding:
         number, axis = self.sensors[k // BIASES], k % BIASES
 
@@ -422,6 +408,10 @@ class _Search:
                 f"{called(number)} may be the one that {what} (sigma {spread}); "
                 f"it or {either} is wrong, and the rows do not tell which"
             )
+        if or_kinds:
+            sentence += (
+                f"; its {' or '.join(one.replace('-', ' ') for one, _ in or_kinds)} would explain it as well"
+            )
         return Finding(
             number,
             partners.get(number, ""),
@@ -432,66 +422,8 @@ class _Search:
             abs(value) / sigma,
             rivals,
             sentence[:1].upper() + sentence[1:] + ".",
+            or_kinds,
         )
-
-
-def _own_arc(pair: _Pair, at_ns: int, begin: Floats | None = None) -> tuple[Floats | None, _Pair]:
-    """The arc at `at_ns` of one sensor's rows alone, and its rows without those far from it; None where none fits.
-
-    begin: where to begin, for a sensor that has no range of its own.
-    """
-    rows = pair.rows
-    if begin is None:
-        last, covariance = np.zeros(SIZE), np.zeros((SIZE, SIZE))
-        none, none3 = np.zeros((0, SIZE)), np.zeros((0, SIZE, SIZE))
-        kernels.filter_rows(rows.rows, PRIOR, 0, len(rows), last, covariance, none, none3)
-        begin, _ = carried(last, (at_ns - int(rows.time_ns[-1])) / NS_PER_S)
-    rough = _fitted(rows, begin, at_ns, robust=True)
-    if rough is None:
-        return None, pair
-    near = _distances(lines(rows, rough, at_ns)) < ROW_LIMIT
-    if near.sum() < max(MIN_ROWS, LEAST_SHARE * len(rows)):
-        return None, pair
-    rows = rows[near]
-    mean = _fitted(rows, rough, at_ns, robust=False)
-    if mean is None:
-        return None, pair
-    found = lines(rows, mean, at_ns)
-    distance = _distances(found)
-    free = int((np.einsum("mii->mi", found.weight) > 0).sum()) - SIZE + 1
-    if free < 1 or float(distance.sum()) > free + FIT_SIGMAS * np.sqrt(2 * free):
-        return None, pair
-    return mean, _Pair(pair.sensor, pair.object, rows)
-
-
-def _fitted(rows: Measurements, mean: Floats, at_ns: int, *, robust: bool) -> Floats | None:
-    """The arc that these rows fit, by Gauss and Newton; None where it leads away from the Earth.
-
-    robust: rows far from the arc pull only as much as those at `PULL` sigmas (Huber 1964), so that strange ones show.
-    """
-    for _ in range(ROBUST_PASSES if robust else PASSES):
-        found = lines(rows, mean, at_ns)
-        share = np.ones(len(rows))
-        if robust:
-            share = np.minimum(1.0, PULL / np.sqrt(np.maximum(_distances(found), 1e-12)))
-        weighed = np.einsum("m,mij,mjk->mik", share, found.weight, found.slope)
-        state, vector = _loose(), np.einsum("mji,mj->i", weighed, found.residual)
-        state += np.einsum("mji,mjk->ik", found.slope, weighed)
-        vector[6] += (LN_BETA_MEAN - mean[6]) / LN_BETA_SIGMA**2
-        mean = mean + solved(state, vector)[1]
-        if not np.isfinite(mean).all() or not MIN_RADIUS_M < float(np.linalg.norm(mean[:3])) < MAX_RADIUS_M:
-            return None
-    return mean
-
-
-def _distances(found: Lines) -> Floats:
-    """Squared distance of each row from its arc."""
-    result: Floats = np.einsum("mi,mij,mj->m", found.residual, found.weight, found.residual)
-    return result
-
-
-def _loose() -> Floats:
-    return np.diag(np.append(1 / LOOSE**2, 1 / LN_BETA_SIGMA**2))
 
 
 def _shifted(rows: Measurements, bias: Floats) -> Measurements:
@@ -505,15 +437,6 @@ def _shifted(rows: Measurements, bias: Floats) -> Measurements:
     return trusted(
         times, rows.model, rows.site_m, value, rows.sigma, rows.clock_sigma_s, rows.rate, rows.bias_sigma
     )
-
-
-def _effect(rows: Measurements, found: Lines) -> Floats:
-    """What a unit of each bias adds to each residual, (m, 4, 4); a late stamp compares with where it is later."""
-    effect = np.zeros((len(rows), 4, BIASES))
-    for axis in range(3):
-        effect[rows.sigma[:, axis] > 0, axis, axis] = 1.0
-    effect[:, :, 3] = -found.drift
-    return effect
 
 
 def _fit(information: Floats, score: Floats, chosen: Sequence[int]) -> tuple[Floats, Floats, float]:

@@ -2,8 +2,9 @@
 
 Six free-fall arcs from noroshi's own first row. Position and velocity: free fall without drag. The fall: with a drag
 that nobody knows, against the bound that does not know it either; beside it, as the losing case that it is, the fall of
-an object without drag against a bound that knows there is none. Stone Soup's unscented filter runs on a few of the
-same runs, begun with the same first row.
+an object without drag against a bound that knows there is none. Powered ascents stand apart: under power as they are,
+and from 5 s after its end against the bound of a filter that is told when that was and begins then. Stone Soup's
+unscented filter runs on a few of the same runs, begun with the same first row.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noroshi.cli.benches import arcs
+from noroshi.cli.benches import arcs, ascents
 from noroshi.cli.benches.arcs import ARCS, Floats, Mark
 from noroshi.cli.benches.bound import fall_bound, state_bounds
 from noroshi.cli.benches.peer_filter import PEER, peer_errors, peer_version
@@ -72,7 +73,38 @@ def run(*, quick: bool, seed: int, progress: Callable[[str], None]) -> list[Resu
             "fall time over a bound that knows: no drag", [one.time for one in free], must=False, judged=False
         ),
     ]
+    rows += of_ascents(ascents.QUICK_RUNS if quick else ascents.RUNS, seed, progress)
     return rows + beside_peer(version, quick=quick, seed=seed, progress=progress)
+
+
+def of_ascents(runs: int, seed: int, progress: Callable[[str], None]) -> list[Result]:
+    """Powered ascents, apart: errors under power, and over the bound after it."""
+    progress(f"accuracy: {runs} powered ascents")
+    flights = ascents.draw(runs, seed)
+    marks = ascents.play(flights)
+    after = [mark for mark in marks if mark.after_s >= FROM_S]
+    bounds = ascents.bounds(flights, [mark.after_s for mark in after])
+    rows = []
+    for what, part, unit in (("position", slice(0, 3), "m"), ("velocity", slice(3, 6), "m/s")):
+        errors = [arcs.rmse((mark.tracks.mean[:, :6] - mark.truth)[:, part]) for mark in after]
+        least = [math.sqrt(float(np.trace(one[:, part, part].mean(axis=0)))) for one in bounds]
+        ratios = [error / bound for error, bound in zip(errors, least, strict=True)]
+        rows += two_rows(f"{what} over bound after a powered ascent", ratios, must=False, judged=False)
+        under = [mark for mark in marks if mark.after_s < 0]
+        values = [arcs.rmse((mark.tracks.mean[:, :6] - mark.truth)[:, part]) for mark in under]
+        worst = max(values)
+        rows.append(
+            Result(
+                name="accuracy",
+                measure=f"{what} error under power, root mean square",
+                value=worst,
+                unit=unit,
+                runs=runs,
+                low=min(values),
+                high=worst,
+            )
+        )
+    return rows
 
 
 def of_arc(name: str, runs: int, seed: int, drag: bool, marks_s: tuple[float, ...]) -> list[Ratio]:

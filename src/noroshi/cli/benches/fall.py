@@ -1,7 +1,8 @@
 """The `fall` benchmark: how near the predicted fall is to the true one, and how soon; the drag is unknown.
 
 p90: nine errors of ten are smaller. Root mean square errors stand beside the bound, which does not know the drag
-either. For comparison: public warnings took three to seven minutes.
+either. After a powered ascent, apart, the clock begins when the power ends, which the filter has to find out. For
+comparison: public warnings took three to seven minutes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from noroshi.cli.benches import arcs
+from noroshi.cli.benches import arcs, ascents
 from noroshi.cli.benches.arcs import ARCS
 from noroshi.cli.benches.bound import fall_bound, state_bounds
 from noroshi.cli.benches.report import Result
@@ -51,6 +52,31 @@ def run(*, quick: bool, seed: int, progress: Callable[[str], None]) -> list[Resu
         rows.append(
             _row(f"error of the place after {after_s} s, root mean square", "km", root, bound=least_root)
         )
+    return rows + of_ascents(ascents.QUICK_RUNS if quick else ascents.RUNS, seed, progress)
+
+
+def of_ascents(runs: int, seed: int, progress: Callable[[str], None]) -> list[Result]:
+    """The same after powered ascents, apart."""
+    progress(f"fall: {runs} powered ascents")
+    rows = []
+    for mark in ascents.play(ascents.draw(runs, seed)):
+        if mark.after_s in LIMITS_KM:
+            error, when = arcs.fall_errors(mark), f"{mark.after_s:.0f} s after a powered ascent"
+            for what, unit, values in (
+                ("place", "km", error.distance_m / 1e3),
+                ("time", "s", np.abs(error.time_s)),
+            ):
+                rows.append(
+                    Result(
+                        name="fall",
+                        measure=f"p90 of the {what} {when}, all flights together",
+                        value=float(np.quantile(values, 0.9)),
+                        unit=unit,
+                        runs=len(values),
+                        low=float(values.min()),
+                        high=float(values.max()),
+                    )
+                )
     return rows
 
 

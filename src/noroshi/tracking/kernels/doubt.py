@@ -38,10 +38,11 @@ from noroshi.tracking.kernels.flight import (
     HEAD,
     IMPOSSIBLE,
     JUDGED,
-    LIGHT_ODDS,
-    LIGHT_SIGMA,
     LOOSE_SIGMA,
     MANOEUVRING,
+    ODD,
+    ODD_RANGE,
+    ODD_SHARE,
     POWERED,
     REBIRTH,
     RECENT_S,
@@ -58,7 +59,6 @@ from noroshi.tracking.kernels.flight import (
     WIDES,
     below,
     climb_rate,
-    re_entering,
     reset_watch,
 )
 from noroshi.tracking.kernels.rows import Rows
@@ -235,15 +235,52 @@ def divide(state: Floats, which: int) -> None:
 
 
 @compiled
-def split(state: Floats) -> None:
-    """Divides the best hypothesis where that is called for, and if there is room one of a very unknown coefficient."""
-    count = int(state[COUNT])
-    if count == 0:
-        return
+def likeliest(state: Floats) -> int:
+    """Index of the free fall with the greatest weight; 0 where there is none."""
     best = 0
-    for i in range(1, count):
+    for i in range(1, int(state[COUNT])):
         if state[BANK + i * BANK_SIZE] > state[BANK + best * BANK_SIZE]:
             best = i
+    return best
+
+
+@compiled
+def add_odd(state: Floats) -> None:
+    """Gives ODD_SHARE of the weight of free fall to one with any coefficient at all, of which nothing has been seen."""
+    if int(state[COUNT]) == BANK_MOST:
+        make_room(state)
+    count = int(state[COUNT])
+    at, to = BANK + likeliest(state) * BANK_SIZE, BANK + count * BANK_SIZE
+    top, total = state[at], 0.0
+    for i in range(count):
+        total += math.exp(state[BANK + i * BANK_SIZE] - top)
+        state[BANK + i * BANK_SIZE] += math.log(1 - ODD_SHARE)
+    state[to : to + BANK_SIZE] = state[at : at + BANK_SIZE]
+    state[to] = top + math.log(total * ODD_SHARE)
+    mean, cov = state[to + 2 : to + 9], state[to + 9 : to + BANK_SIZE].reshape((7, 7))
+    mean[6] = 0.5 * (ODD_RANGE[0] + ODD_RANGE[1])
+    cov[6, :] = 0.0
+    cov[:, 6] = 0.0
+    cov[6, 6] = (ODD_RANGE[1] - ODD_RANGE[0]) ** 2 / 12
+    state[COUNT] = count + 1
+    state[ODD] = 1.0
+
+
+@compiled
+def split(state: Floats) -> None:
+    """Divides the best hypothesis where that is called for, and if there is room one of a very unknown coefficient.
+
+    Once it surely comes down to where drag begins, coefficients outside the prior are among them.
+    """
+    if int(state[COUNT]) == 0:
+        return
+    if state[ODD] == 0:
+        at = BANK + likeliest(state) * BANK_SIZE
+        mean, cov = state[at + 2 : at + 9], state[at + 9 : at + BANK_SIZE].reshape((7, 7))
+        rate, sigma = climb_rate(mean, cov)
+        if rate < -3 * sigma and below(mean, SPLIT_BELOW_M):
+            add_odd(state)
+    best = likeliest(state)
     at = BANK + best * BANK_SIZE
     if curved(state[at + 2 : at + BANK_SIZE]):
         divide(state, best)
@@ -258,8 +295,8 @@ def split(state: Floats) -> None:
 @compiled
 def begin_doubt(state: Floats, born: int, odds: float) -> None:
     """Doubt from the estimate that stands in `state`, after max(born, 1) rows; odds: log odds of an acceleration."""
-    mean = state[0:7]
     state[HEAD:] = 0.0
+    state[ODD] = 0.0
     state[DOUBT] = 1.0
     state[BORN] = born
     for i in range(WIDES):
@@ -269,14 +306,6 @@ def begin_doubt(state: Floats, born: int, odds: float) -> None:
     state[COUNT] = 1.0
     state[BANK + 1] = state[BURNT_ROW]
     state[BANK + 2 : BANK + BANK_SIZE] = state[0:56]
-    if re_entering(mean):
-        state[COUNT] = 2.0
-        at = BANK + BANK_SIZE
-        state[at] = LIGHT_ODDS
-        state[at + 1] = state[BURNT_ROW]
-        state[at + 2 : at + BANK_SIZE] = state[0:56]
-        light = state[at + 9 : at + 58].reshape((7, 7))
-        light[6, 6] = max(light[6, 6], LIGHT_SIGMA**2)
     split(state)
     mix(state)
 

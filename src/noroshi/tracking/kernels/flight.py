@@ -24,7 +24,9 @@ DOUBT, SAID, SAID_ROW, BORN, FREE, JUDGED, FLAGGED_ROW, BURNT_ROW, ENDED = 56, 5
 free fall; JUDGED: whether climbing or not has been weighed; FLAGGED_ROW: first row at which free fall no longer fitted
 after it had, -1 for none; BURNT_ROW: row after which free fall began, -1 when from the start; ENDED: rows before
 which the last doubt could not end, and after its end those before that."""
-WATCH = 65
+ODD = 65
+"""1 once coefficients outside the prior are among the hypotheses of a doubt."""
+WATCH = 66
 WATCH_SIZE, WATCHES = 35, 2
 """One watch: sensitivity (7, 3), score (3), information (3, 3), row of its start or -1, its logarithmic Bayes factor."""
 WATCH_BEGAN, WATCH_VALUE = 33, 34
@@ -35,8 +37,8 @@ COUNT = WIDE + WIDES * WIDE_SIZE
 BORN_LAST = COUNT + 1
 BANK = COUNT + 2
 """Number of free-fall hypotheses, row of the last one's birth, and then the hypotheses themselves."""
-BANK_SIZE, BANK_MOST = 58, 12
-"""One hypothesis: log weight, row after which it began, mean (7), covariance (7, 7); twelve at most at a time."""
+BANK_SIZE, BANK_MOST = 58, 16
+"""One hypothesis: log weight, row after which it began, mean (7), covariance (7, 7); sixteen at most at a time."""
 FULL = BANK + BANK_MOST * BANK_SIZE
 
 FALLING, POWERED, MANOEUVRING = 0, 1, 2
@@ -55,15 +57,16 @@ LATER_ODDS = math.log(1e-5)
 """Odds that an object in free fall will begin to accelerate within a watch."""
 RECALL_S = 20.0
 """A doubt begins at least so long before the row that raised it: by then the estimate was not yet led astray."""
-LIGHT_ODDS = math.log(3e-3)
-"""Odds of a coefficient outside its prior, looked at in re-entry only."""
-LIGHT_SIGMA = 1.2
-"""Standard deviation of the log coefficient then: 500 to 50,000 kg/m^2 lie inside two of them."""
-SPLIT_BELOW_M = 100e3
+ODD_SHARE = 0.1
+ODD_RANGE = (math.log(300.0), math.log(50_000.0))
+"""Of what comes down one in ten is thought to have any ballistic coefficient at all, log-uniform over this range,
+kg/m^2: stages, parts, slim bodies. They are told apart below SPLIT_BELOW_M; higher up nothing tells them. With more of
+them what is common would be claimed too wide, with fewer what is odd too tight (measured, see the manual)."""
+SPLIT_BELOW_M = 110e3
 SPLIT_SIGMA = 0.15
 SPLIT_INTO = 5
-LOOSE_SIGMA = 0.5
-"""On the way down below 100 km, where drag begins to show, the best hypothesis is split into five when its log
+LOOSE_SIGMA = 0.25
+"""On the way down below 110 km, where drag begins to show, the best hypothesis is split into five when its log
 coefficient is known no better than SPLIT_SIGMA, and any known no better than LOOSE_SIGMA: what drag does is too
 curved in it for one Gaussian (measured)."""
 CHANGE = -9.0

@@ -18,7 +18,6 @@ from noroshi.tracking.kernels.flight import (
     FLAGGED_ROW,
     FREE,
     LATER_ODDS,
-    LIGHT_ODDS,
     LOW_M,
     LOW_ODDS,
     POWERED,
@@ -31,7 +30,6 @@ from noroshi.tracking.kernels.flight import (
     WATCH_SIZE,
     WATCH_VALUE,
     WATCHES,
-    re_entering,
     reset_watch,
 )
 from noroshi.tracking.kernels.matrices import cholesky, solve
@@ -149,8 +147,6 @@ def fall_rows_freely(rows: Rows, prior: Floats, start: int, stop: int, state: Fl
         before, spread = mean.copy(), cov.copy()
         update_state(mean, cov, rows, k, True)
         odds = watch_row(state, before, spread, dt)
-        if re_entering(mean):
-            odds = max(odds, odds - LATER_ODDS + LIGHT_ODDS)
         if curved(state[0:56]):
             begin_doubt(state, k + 1, LATER_ODDS)
             return k + 1
@@ -159,8 +155,6 @@ def fall_rows_freely(rows: Rows, prior: Floats, start: int, stop: int, state: Fl
             for w in range(WATCHES):
                 at = WATCH + w * WATCH_SIZE
                 margin = START_ODDS if state[at + WATCH_BEGAN] == 0 else LATER_ODDS
-                if re_entering(mean):
-                    margin = max(margin, LIGHT_ODDS)
                 if state[at + WATCH_BEGAN] >= 0 and state[at + WATCH_VALUE] + margin > DOUBT_ABOVE:
                     born = max(born, state[at + WATCH_BEGAN])
             state[BORN] = born
