@@ -41,6 +41,7 @@ from noroshi.tracking.kernels.flight import (
     LOOSE_SIGMA,
     MANOEUVRING,
     ODD,
+    ODD_BELOW_M,
     ODD_RANGE,
     ODD_SHARE,
     POWERED,
@@ -278,7 +279,7 @@ def split(state: Floats) -> None:
         at = BANK + likeliest(state) * BANK_SIZE
         mean, cov = state[at + 2 : at + 9], state[at + 9 : at + BANK_SIZE].reshape((7, 7))
         rate, sigma = climb_rate(mean, cov)
-        if rate < -3 * sigma and below(mean, SPLIT_BELOW_M):
+        if rate < -3 * sigma and below(mean, ODD_BELOW_M):
             add_odd(state)
     best = likeliest(state)
     at = BANK + best * BANK_SIZE

@@ -60,8 +60,10 @@ RECALL_S = 20.0
 ODD_SHARE = 0.1
 ODD_RANGE = (math.log(300.0), math.log(50_000.0))
 """Of what comes down one in ten is thought to have any ballistic coefficient at all, log-uniform over this range,
-kg/m^2: stages, parts, slim bodies. They are told apart below SPLIT_BELOW_M; higher up nothing tells them. With more of
-them what is common would be claimed too wide, with fewer what is odd too tight (measured, see the manual)."""
+kg/m^2: stages, parts, slim bodies. With more of them what is common would be claimed too wide, with fewer what is odd
+too tight (measured, see the manual)."""
+ODD_BELOW_M = 100e3
+"""They are thought of below this height only: higher up nothing tells them, and every fall would be claimed too wide."""
 SPLIT_BELOW_M = 110e3
 SPLIT_SIGMA = 0.15
 SPLIT_INTO = 5
