@@ -36,6 +36,8 @@ TRACK = TrackBody(
     value=[[1.0, 2.0, 3.0]],
     sigma=[[1.0, 1.0, 1.0]],
     clock_sigma_s=[0.0],
+    rate=[[-120.0, 3.0]],
+    bias_sigma=[[10.0, 1e-4, 1e-4]],
 )
 EVENT = EventBody(step="opened", first_observed_ns=1)
 
