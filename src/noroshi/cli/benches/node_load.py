@@ -73,6 +73,9 @@ class Size:
 FULL = Size(cases=2000, runs=7, crisis_s=1470.0, crises=3, worker_runs=12, worker_cases=100)
 QUICK = Size(cases=150, runs=3, crisis_s=200.0, crises=1, worker_runs=2, worker_cases=10)
 
+AFTER_NS = seconds(60.0)
+"""So long after the last word the nodes' timers still come due: some of them, as the look at the keys, never end."""
+
 Spoken = tuple[int, str, Received]
 """When, at which node, and what a post says."""
 
@@ -80,7 +83,8 @@ Spoken = tuple[int, str, Received]
 class Office:
     """One node behind the least of a shell: handles, stores in memory, hands rows on to the next node."""
 
-    def __init__(self, kernel: Kernel, member: Member, places: PlaceTable) -> None:
+    def __init__(self, kernel: Kernel, member: Member, places: PlaceTable, end_ns: int) -> None:
+        self._end_ns = end_ns
         self.handled = 0
         self.party = partner_party(member.trigraph)
         self.partners: dict[str, Office] = {}
@@ -104,7 +108,7 @@ class Office:
                 passed = Received(party=self.party, number=row.number, raw=row.data, lane=row.lane)
                 self._kernel.at(now_ns + LINK_NS, partner.hear, passed, LINE)
         due_ns = self.node.next_due_ns
-        if due_ns < self._timer_ns:
+        if due_ns < self._timer_ns and due_ns <= self._end_ns:
             self._timer_ns = due_ns
             self._kernel.at(max(due_ns, now_ns), self._timer, due_ns, TIMER)
 
@@ -188,7 +192,8 @@ def run_chain(coalition: Coalition, places: PlaceTable, said: list[Spoken]) -> t
     Raises LocalError when the nodes did not all decide every case: then something else was measured.
     """
     kernel = Kernel(coalition.start_ns)
-    offices = {member.node: Office(kernel, member, places) for member in coalition.members}
+    end_ns = said[-1][0] + AFTER_NS
+    offices = {member.node: Office(kernel, member, places, end_ns) for member in coalition.members}
     by_partner = {member.trigraph: offices[member.node] for member in coalition.members}
     for office in offices.values():
         for partner in office.node.neighbours:
