@@ -41,6 +41,7 @@ def page() -> str:
 
 def section(text: str, identity: str) -> html.HtmlElement:
     (found,) = html.document_fromstring(text).xpath(f"//section[@aria-labelledby='{identity}']")
+    assert isinstance(found, html.HtmlElement)
     return found
 
 
