@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from noroshi.cli.benches.arcs import Floats
+from noroshi.cli.benches.tracking_peer import free_fall, radar
 from noroshi.errors import OperatorError
-from noroshi.geo.frames import ecef_to_geodetic, enu_rotation
-from noroshi.tracking import Measurements, initiate, propagate
-from noroshi.tracking.kernels import ACCELERATION_PSD
+from noroshi.tracking import Measurements, initiate
 
 PEER = "Stone Soup UKF"
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
@@ -55,12 +54,12 @@ def _one(rows: Sequence[Measurements]) -> Floats:
     state: Any = GaussianState(
         first.mean[0, :6].reshape(-1, 1), first.covariance[0, :6, :6], timestamp=_stamp(rows[0], rows[0])
     )
-    predictor, updater = UnscentedKalmanPredictor(_motion()), UnscentedKalmanUpdater(None)
+    predictor, updater = UnscentedKalmanPredictor(free_fall()), UnscentedKalmanUpdater(None)
     models: dict[bytes, Any] = {}
     for row in rows[1:]:
         site = row.site_m.tobytes()
         if site not in models:
-            models[site] = _radar(row)
+            models[site] = radar(row.site_m[0], row.sigma[0, [2, 1, 0]])
         model = models[site]
         distance, azimuth, elevation = row.value[0]
         vector = StateVector([Elevation(elevation), Bearing(np.pi / 2 - azimuth), distance])
@@ -72,49 +71,3 @@ def _one(rows: Sequence[Measurements]) -> Floats:
 
 def _stamp(first: Measurements, row: Measurements) -> datetime:
     return EPOCH + timedelta(microseconds=int(row.time_ns[0] - first.time_ns[0]) / 1000)
-
-
-def _motion() -> Any:
-    """Free fall with noroshi's acceleration noise."""
-    from stonesoup.models.base import TimeVariantModel
-    from stonesoup.models.transition.nonlinear import GaussianTransitionModel
-    from stonesoup.types.array import CovarianceMatrix, StateVector, StateVectors
-
-    class FreeFall(GaussianTransitionModel, TimeVariantModel):  # type: ignore[misc]  # the peer has no types
-        """Free fall over the turning Earth, rows in ECEF."""
-
-        @property
-        def ndim_state(self) -> int:
-            return 6
-
-        def covar(self, time_interval: timedelta, **_: Any) -> Any:
-            h, found = time_interval.total_seconds(), np.zeros((6, 6))
-            for i in range(3):
-                found[i, i], found[i + 3, i + 3] = h**3 / 3, h
-                found[i, i + 3] = found[i + 3, i] = h**2 / 2
-            return CovarianceMatrix(ACCELERATION_PSD * found)
-
-        def function(self, state: Any, noise: Any = False, time_interval: Any = None, **_: Any) -> Any:
-            start = np.asarray(state.state_vector, float).T
-            end = propagate(start, [time_interval.total_seconds()])[:, 0].T
-            return end.view(StateVector if end.shape[1] == 1 else StateVectors)
-
-    return FreeFall()
-
-
-def _radar(row: Measurements) -> Any:
-    """The library's radar model at the site of the row."""
-    from stonesoup.models.measurement.nonlinear import CartesianToElevationBearingRange
-    from stonesoup.types.array import StateVector
-
-    lat, lon, _ = ecef_to_geodetic(row.site_m)
-    turn = enu_rotation(lat, lon)[0]
-    roll, pitch = np.arctan2(-turn[1, 2], turn[2, 2]), np.arcsin(turn[0, 2])
-    yaw = np.arctan2(-turn[0, 1], turn[0, 0])
-    return CartesianToElevationBearingRange(
-        ndim_state=6,
-        mapping=(0, 1, 2),
-        noise_covar=np.diag(row.sigma[0, [2, 1, 0]] ** 2),
-        translation_offset=StateVector(row.site_m[0]),
-        rotation_offset=StateVector([-roll, pitch, -yaw]),
-    )

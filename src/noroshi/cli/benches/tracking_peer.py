@@ -129,13 +129,22 @@ def filtered(
 
 def parts(kind: str, sites: Sequence[Site]) -> tuple[Any, Any, list[Any]]:
     """Predictor, updater, and a measurement model per radar."""
-    from stonesoup.base import Property
-    from stonesoup.models.base import TimeVariantModel
-    from stonesoup.models.measurement.nonlinear import CartesianToElevationBearingRange
-    from stonesoup.models.transition.nonlinear import GaussianTransitionModel
     from stonesoup.predictor.kalman import ExtendedKalmanPredictor, UnscentedKalmanPredictor
-    from stonesoup.types.array import CovarianceMatrix, StateVector, StateVectors
     from stonesoup.updater.kalman import ExtendedKalmanUpdater, UnscentedKalmanUpdater
+
+    models = [radar(frames.geodetic_to_ecef(lat, lon)[0], sigma) for lat, lon, sigma in sites]
+    motion = free_fall()
+    if kind == "EKF":
+        return ExtendedKalmanPredictor(motion), ExtendedKalmanUpdater(None), models
+    points = {"alpha": 1.0, "beta": 0.0, "kappa": -3.0}  # three sigma squared along each axis, as noroshi's
+    return UnscentedKalmanPredictor(motion, **points), UnscentedKalmanUpdater(None, **points), models
+
+
+def free_fall() -> Any:
+    """The peer's model of motion: noroshi's without drag, with its acceleration noise."""
+    from stonesoup.models.base import TimeVariantModel
+    from stonesoup.models.transition.nonlinear import GaussianTransitionModel
+    from stonesoup.types.array import CovarianceMatrix, StateVector, StateVectors
 
     class FreeFall(GaussianTransitionModel, TimeVariantModel):  # type: ignore[misc]  # the peer has no types
         """Free fall over the turning Earth, with its derivative."""
@@ -162,6 +171,15 @@ def parts(kind: str, sites: Sequence[Site]) -> tuple[Any, Any, list[Any]]:
             vector = np.asarray(state.state_vector, np.float64).ravel().tolist()
             return step_matrix(vector, time_interval.total_seconds())
 
+    return FreeFall()
+
+
+def radar(place_m: Floats, sigma: Sequence[float] | Floats) -> Any:
+    """The peer's model of a radar at an ECEF position; sigma: of elevation, bearing rad, range m."""
+    from stonesoup.base import Property
+    from stonesoup.models.measurement.nonlinear import CartesianToElevationBearingRange
+    from stonesoup.types.array import StateVector
+
     class Radar(CartesianToElevationBearingRange):  # type: ignore[misc]  # the peer has no types
         """The library's model with its derivative."""
 
@@ -185,29 +203,19 @@ def parts(kind: str, sites: Sequence[Site]) -> tuple[Any, Any, list[Any]]:
             h[:, :3] = local @ self.axes
             return h
 
-    models = []
-    for lat, lon, sigma in sites:
-        sa, ca, so, co = math.sin(lat), math.cos(lat), math.sin(lon), math.cos(lon)
-        axes = np.array([[-so, co, 0.0], [-sa * co, -sa * so, ca], [ca * co, ca * so, sa]])
-        place = frames.geodetic_to_ecef(lat, lon)[0]
-        turns = (
-            -math.atan2(-axes[1, 2], axes[2, 2]),
-            math.asin(axes[0, 2]),
-            -math.atan2(-axes[0, 1], axes[0, 0]),
-        )
-        models.append(
-            Radar(
-                axes=axes,
-                place=place,
-                ndim_state=6,
-                mapping=(0, 1, 2),
-                noise_covar=np.diag(np.array(sigma) ** 2),
-                translation_offset=StateVector(place),
-                rotation_offset=StateVector(turns),
-            )
-        )
-    motion = FreeFall()
-    if kind == "EKF":
-        return ExtendedKalmanPredictor(motion), ExtendedKalmanUpdater(None), models
-    points = {"alpha": 1.0, "beta": 0.0, "kappa": -3.0}  # three sigma squared along each axis, as noroshi's
-    return UnscentedKalmanPredictor(motion, **points), UnscentedKalmanUpdater(None, **points), models
+    lat, lon, _ = frames.ecef_to_geodetic(place_m)
+    axes = frames.enu_rotation(lat, lon).reshape(3, 3)
+    turns = (
+        -math.atan2(-axes[1, 2], axes[2, 2]),
+        math.asin(axes[0, 2]),
+        -math.atan2(-axes[0, 1], axes[0, 0]),
+    )
+    return Radar(
+        axes=axes,
+        place=place_m,
+        ndim_state=6,
+        mapping=(0, 1, 2),
+        noise_covar=np.diag(np.asarray(sigma) ** 2),
+        translation_offset=StateVector(place_m),
+        rotation_offset=StateVector(turns),
+    )
