@@ -59,6 +59,10 @@ HARMLESS = SEEDED | {
     "urllib.parse",
     "uuid.UUID",
     "sys.float_info",
+    "cryptography.exceptions",  # types to be caught
+    "cryptography.hazmat.primitives.asymmetric.ec",  # signatures of passkeys are looked at; nothing is drawn
+    "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "cryptography.hazmat.primitives.hashes",
 }
 WALL_CLOCK = frozenset(
     f"datetime.{name}" for name in ("datetime.now", "datetime.utcnow", "datetime.today", "date.today")

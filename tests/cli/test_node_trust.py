@@ -248,7 +248,7 @@ partners:
         (["root", "init", "x", "--partner", "JPN", "--realm", "drill"], "it is no realm"),
         (["root", "show", "jpn/node.json"], "it is no bundle of trust"),
         (["trust", "jpn", "usa-root/USA.trust"], "nothing in it is believed (unknown-partner)"),
-        (["genesis", "jpn"], "give either a file or --scenario"),
+        (["genesis", "jpn"], "give either a file, --scenario or --setting"),
         (["genesis", "jpn", "--scenario", SCENARIO], "the node's own key is not certified (unknown-key)"),
         (["pin", "jpn", "USA", "--person", "a", "--fingerprint", "f"], "give either --root or --certificate"),
     ],

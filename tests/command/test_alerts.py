@@ -5,9 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from noroshi.command import confirming
 from noroshi.command.alerts import CANCEL, ISSUE, AlertDesk, Approval, Draft, approval_defect, digest_of
-from noroshi.command.posts import Seat, answer
-from noroshi.messages.bodies import AlertBody, TextRow
+from noroshi.command.posts import Seat, answer, prepared
+from noroshi.command.warrant import SCHEMA, AlertRules, Warrant, warranted
+from noroshi.messages import certify
+from noroshi.messages.bodies import AlertBody, AreaRow, TextRow
+from noroshi.messages.envelope import joined, signing_bytes
+from tests.messages.authenticator import Authenticator
 from tests.messages.conftest import Party, make_party
 
 EVENT = 1
@@ -157,3 +162,88 @@ def test_an_answer_given_twice_is_the_same_message() -> None:
     assert isinstance(second, Message)
     assert first.id == second.id
     assert repr(seat) == "Seat(jp-pm.duty)"
+
+
+REAL_AREAS = [
+    AreaRow(
+        kind="pass", region="Aomori", country="JP", probability=0.9, from_ns=1, to_ns=2, people=1, places=[],
+        region_ja="青森県",
+    )
+]  # fmt: skip
+
+
+def real_alert(
+    *signers: tuple[str, str, str, str], machines: tuple[str, ...] = (), type_: str = "Alert"
+) -> str:
+    """What is wrong with a real alert that these have signed: post, `key` or `passkey`, step, what they typed."""
+    party = make_party(realm="real")
+    rules = Warrant(
+        schema=SCHEMA, realm="real", partner="JPN", version=1, rules=AlertRules(machines=machines)
+    )
+    whole = msgspec.structs.replace(
+        body(type_), areas=REAL_AREAS, warrant=warranted(rules, party.scheme, party.root)
+    )
+    whole = msgspec.structs.replace(whole, digest=digest_of(whole), sent_ns=9)
+    approvals = [real_signature(party, whole, *one) for one in signers]
+    return approval_defect(msgspec.structs.replace(whole, approvals=approvals), party.trust, 9, origin="JPN")
+
+
+def real_signature(party: Party, whole: AlertBody, post: str, how: str, step_name: str, typed: str) -> bytes:
+    device = Authenticator(number=len(post))
+    bare = msgspec.structs.replace(
+        party.certificates["jp-cabsec.watch"], subject=post, serial=1, signature=b"",
+        public=device.passkey.public if how == "passkey" else party.scheme.public_key(post.encode().ljust(32)),
+        passkey=device.passkey if how == "passkey" else msgspec.UNSET,
+    )  # fmt: skip
+    own = certify(party.scheme, party.root, bare)
+    assert party.trust.admit(own) == ""
+    fields = {
+        "task": post, "kind": "decision", "audience": ["JPN"], "event": "", "case": whole.digest[:16].hex(),
+        "decision": CANCEL if whole.type == "Cancel" else ISSUE, "step": step_name,
+        "subject": whole.digest.hex(), "deadline_ns": 0,
+    }  # fmt: skip
+    payload = prepared(fields, "concur", own, "jpn", 5, typed)
+    data = signing_bytes("real", payload)
+    made = device.sign(data) if how == "passkey" else party.scheme.sign(post.encode().ljust(32), data)
+    return joined(payload, own.public, made)
+
+
+ONE = ("jp-cabsec.one", "passkey", "request", "real Aomori")
+OTHER = ("jp-cabsec.other", "passkey", "ruling", "実際 青森県")
+
+
+@pytest.mark.parametrize(
+    ("signers", "machines", "reason"),
+    [
+        ((ONE, OTHER), (), ""),
+        ((ONE,), (), "second-person-needed"),
+        ((ONE, ONE), (), "second-person-needed"),
+        ((ONE, ("jp-cabsec.other", "key", "ruling", "real Aomori")), (), "needs-a-passkey"),
+        ((ONE, ("jp-cabsec.other", "key", "ruling", "real Aomori")), ("jp-cabsec.other",), ""),
+        ((ONE, ("jp-cabsec.other", "passkey", "ruling", "")), (), "not-typed"),
+        ((ONE, ("jp-cabsec.other", "passkey", "ruling", "exercise Aomori")), (), "typed-another-realm"),
+        ((ONE, ("jp-cabsec.other", "passkey", "ruling", "real Iwate")), (), "typed-another-audience"),
+    ],
+)
+def test_a_real_alert_takes_two_persons_who_typed_what_it_is(
+    signers: tuple[tuple[str, str, str, str], ...], machines: tuple[str, ...], reason: str
+) -> None:
+    assert real_alert(*signers, machines=machines) == reason
+
+
+def test_a_real_correction_takes_one_person_and_no_typing() -> None:
+    assert real_alert(("jp-cabsec.one", "passkey", "ruling", ""), type_="Cancel") == ""
+    assert real_alert(("jp-cabsec.one", "key", "ruling", ""), type_="Cancel") == "needs-a-passkey"
+
+
+def test_many_regions_are_typed_by_their_number() -> None:
+    rows = [msgspec.structs.replace(REAL_AREAS[0], region=f"R{n}") for n in range(7)]
+    assert confirming.wanted("real", rows) == "real 7 regions"
+    for typed, reason in (
+        ("real 7 regions", ""),
+        ("実際：7地域", ""),
+        ("REAL  7 Regions", ""),
+        ("real 8 regions", "typed-another-audience"),
+        ("real R0, R1, R2, R3, R4, R5, R6", "typed-another-audience"),
+    ):
+        assert confirming.defect(typed, "real", rows) == reason, typed

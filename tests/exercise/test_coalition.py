@@ -6,7 +6,7 @@ import pytest
 
 from noroshi.clock import seconds
 from noroshi.exercise.coalition import inject_message
-from noroshi.exercise.run import control_input
+from noroshi.exercise.injecting import control_input
 from noroshi.exercise.scenario import MessageInject
 from noroshi.messages import Ed25519, Message, Refused, TrustStore, Unverified, verify
 from noroshi.messages.bodies import InjectBody

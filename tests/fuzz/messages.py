@@ -45,7 +45,10 @@ NOW_NS = 1_664_835_810_000_000_000
 MESSAGE_MIB = 160.0
 """What a message of 1 MiB costs at most: half a million empty maps in a body that is looked at as plain values."""
 
-_SUBJECTS = {"node": ("usa", ""), "post": ("us-dod.duty", "us-dod"), "control": ("control", "")}
+_SUBJECTS = {
+    "node": ("usa", ""), "post": ("us-dod.duty", "us-dod"), "control": ("control", ""),
+    "relay": ("us-relay", "us-dod"),
+}  # fmt: skip
 
 
 @cache

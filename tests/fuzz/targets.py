@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from tests.fuzz import keyrings, links, messages, nodes, planted, records, served, texts
+from tests.fuzz import (
+    cot,
+    hazards,
+    keyrings,
+    links,
+    messages,
+    nodes,
+    persons,
+    planted,
+    records,
+    served,
+    texts,
+)
 from tests.fuzz.table import Target
 
 TARGETS: tuple[Target, ...] = (
     *messages.TARGETS,
     *keyrings.TARGETS,
+    *persons.TARGETS,
     *texts.TARGETS,
+    *cot.TARGETS,
+    *hazards.TARGETS,
     *links.TARGETS,
     *records.TARGETS,
     *served.TARGETS,

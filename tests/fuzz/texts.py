@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import xml.sax.saxutils
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache
+
+from lxml.etree import C14NError
 
 from noroshi.clock import from_iso
 from noroshi.documents import MAX_CHARACTERS, parse
 from noroshi.errors import InputError
 from noroshi.exercise.checking import check_scenario
 from noroshi.exercise.loading import load_scenario
+from noroshi.gateways.atom import AtomEntry, AtomFeed, FeedUnreadableError, feed_bytes, read_feed
 from noroshi.gateways.cap import NAMESPACE
-from noroshi.gateways.cap_check import MAX_BYTES as MAX_CAP_BYTES
-from noroshi.gateways.cap_check import CapUnreadableError, check_own
+from noroshi.gateways.cap_check import MAX_CAP_BYTES, check_cap
+from noroshi.gateways.cap_container import MAX_CONTAINER_BYTES
+from noroshi.gateways.cap_model import CapUnreadableError
+from noroshi.gateways.cap_own import check_own
+from noroshi.gateways.cap_read import read_cap
+from noroshi.gateways.cap_signature import check_signature, sign_cap
+from noroshi.gateways.cap_write import write_cap
 from noroshi.service.exercise_files import scenario_text
 from noroshi.service.link_keys import fingerprint, new_link_key
 from noroshi.service.node_config import parse_config
 from noroshi.service.resources import packaged_decisions, packaged_names, packaged_structure
 from noroshi.structure import Catalogue, Structure, load_catalogue, load_structure
 from tests.fuzz.table import Look, Target
+from tests.gateways.cap_samples import OLD_10, OLD_11, WHOLE, key_pair, plain_canonical
 
 SCENARIO = "flight-2022-10-04"
 YAML_MIB = 224.0
@@ -77,6 +87,37 @@ def _cap(data: bytes) -> None:
         assert error.cause
         return
     assert alert.status in ("Actual", "Exercise")
+
+
+def _cap_of_others() -> Look:
+    """A message of anybody: judged, read whole, written the same, its signatures looked at."""
+    _, certificate = key_pair()
+
+    def look(data: bytes) -> None:
+        findings = check_cap(data, profile="ipaws")
+        try:
+            alert = read_cap(data, forgiving=True)
+        except CapUnreadableError as error:
+            assert error.says
+            assert findings[0].severity == "error"
+            return
+        written = write_cap(alert)
+        with suppress(C14NError):  # a namespace that is no absolute address has no canonical form
+            assert plain_canonical(written) == plain_canonical(data)
+        assert check_signature(data, {"agency": certificate}, 0).state in ("none", "untrusted", "broken")
+
+    return look
+
+
+def _feed(data: bytes) -> None:
+    try:
+        entries = read_feed(data).entries
+    except FeedUnreadableError as error:
+        assert error.rule
+        return
+    for one in entries[:50]:
+        if one.alert is not None:
+            check_cap(one.alert)
 
 
 def _time(data: bytes) -> None:
@@ -148,6 +189,16 @@ def _elements(words: dict[str, str]) -> str:
     return "".join(f"<{name}>{xml.sax.saxutils.escape(text)}</{name}>" for name, text in words.items())
 
 
+def _feed_seeds() -> Sequence[bytes]:
+    entry = AtomEntry(
+        id="urn:a", title="T", updated_ns=0, published_ns=0, link="https://kumo.example/a.xml", alert=WHOLE
+    )
+    feed = AtomFeed(id="urn:f", title="F", updated_ns=0, author="A", link="", entries=(entry,))
+    body = WHOLE.partition(b"?>")[2]
+    rss = b"<rss><channel><item><guid>g</guid><link>https://kumo.example/a.xml</link></item></channel></rss>"
+    return [feed_bytes(feed), b"<alerts>" + body + body + b"</alerts>", rss]
+
+
 # --- inputs that cost much ------------------------------------------------------------------------------------------
 
 
@@ -213,7 +264,7 @@ def crowded_xml(size: int) -> Iterable[bytes]:
     yield head + areas + named + ring + b"</area></info></alert>"
     attributes = b"".join(b" a%d=''" % number for number in range(room // 12))
     yield b"<alert xmlns='" + NAMESPACE.encode() + b"'" + attributes + b"/>"
-    yield head.replace(b"a-0", b"a-0 " * (room // 4)) + own + b"</alert>"
+    yield head.replace(b"a-0", b"a-0 " * ((room - len(own)) // 4)) + own + b"</alert>"
 
 
 def _crowded_times(size: int) -> Iterable[bytes]:
@@ -279,6 +330,27 @@ TARGETS = (
         15.0,
     ),
     Target("cap", "a CAP file", lambda: _cap, cap_seeds, "xml", MAX_CAP_BYTES, 160.0, 3.0, crowded_xml),
+    Target(
+        "cap-of-others",
+        "a CAP message of anybody",
+        _cap_of_others,
+        lambda: [WHOLE, OLD_10, OLD_11, sign_cap(WHOLE, *key_pair())],
+        "xml",
+        MAX_CAP_BYTES,
+        160.0,
+        6.0,
+        crowded_xml,
+    ),
+    Target(
+        "cap-feed",
+        "a feed of CAP messages",
+        lambda: _feed,
+        _feed_seeds,
+        "xml",
+        MAX_CONTAINER_BYTES,
+        160.0,
+        6.0,
+    ),
     Target(
         "time",
         "a time as text",

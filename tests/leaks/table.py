@@ -25,7 +25,9 @@ from noroshi.messages.canonical import decode
 from noroshi.messages.envelope import Signed
 from noroshi.node import Node
 from noroshi.node.inputs import (
+    Gateways,
     Genesis,
+    GroupRow,
     Input,
     ReceiptGiven,
     Received,
@@ -43,6 +45,9 @@ ANSWERED_PART = 0.85
 
 DECLARING = ("originate-alert", "approve-alert", "retract-alert", "request")
 """What posts are asked to do about all that their own side knows: what they then say, others are told by their word."""
+
+GROUP = "gateway:cot-look"
+"""The group of clients of Cursor on Target that each node has for the partner who looks, beside its line."""
 
 _TASK = b'{"type":"task"'
 
@@ -107,6 +112,10 @@ class Table:
         self.seats = {
             member.partner: self._seated(place, member) for place, member in enumerate(plan.coalition.members)
         }
+        for name in self.seats:
+            if name != self.looker:
+                group = GroupRow(name="look", partners=tuple(sorted((name, self.looker))))
+                self._take(name, Gateways(groups=(group,)))
         self._lines: dict[str, list[str]] = {name: [] for name in self.seats}
         for one, other in plan.coalition.wires:
             self._lines[one].append(other)
@@ -205,6 +214,8 @@ class Table:
         self.counts[f"{type(given).__struct_config__.tag} {commit.answer.outcome}"] += 1
         self._note(name, commit.batch)
         for row in commit.batch.outbox:
+            if row.stream == GROUP:
+                self._see("event for clients", name, row)
             if row.stream == "staff" and row.data.startswith(_TASK):
                 self._asked(name, row)
         return commit.answer.outcome

@@ -92,6 +92,9 @@ def test_what_can_be(body: Body) -> None:
     [
         (changed(WARNING, valid_until_ns=LAST_NS), "time"),
         (changed(WARNING, first_observed_ns=-1), "time"),
+        (changed(WARNING, state="draft"), "draft"),
+        (changed(WARNING, state="proposed"), "draft"),
+        (changed(WARNING, areas=[changed(AREA, codes=[["jis"]])]), "code"),
         (changed(WARNING, corridor=[[]]), "ring"),
         (changed(WARNING, corridor=[RING[:3]]), "ring"),
         (changed(WARNING, corridor=[[*RING[:3], [0.0, 0.0]]]), "ring"),

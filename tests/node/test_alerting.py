@@ -9,7 +9,7 @@ import pytest
 
 from noroshi.command.alerts import CANCEL
 from noroshi.command.posts import answer
-from noroshi.gateways.cap_check import check_own
+from noroshi.gateways.cap_own import check_own
 from noroshi.messages import key_id
 from noroshi.messages.bodies import AcknowledgementBody, AreaRow, DecisionBody, WarningBody
 from noroshi.messages.keys import Bundle, Revocation, Revoked, bundle_bytes, signed
@@ -32,15 +32,15 @@ def desk() -> Scene:
     return scene
 
 
-def warn(scene: Scene, *regions: str, state: str = "issued", reason: str = "") -> None:
-    """Japan's own warning says this now; a second later it is that much later."""
-    scene.now_ns += 10**9
-    side = scene["jpn"]
+def warning_body(
+    scene: Scene, *regions: str, state: str = "issued", reason: str = "", country: str = "JP", **changes: Any
+) -> WarningBody:
+    """A warning of these regions as of now."""
     areas = [
         AreaRow(
             kind="pass",
             region=region,
-            country="JP",
+            country=country,
             probability=0.9,
             from_ns=scene.now_ns + 10**11,
             to_ns=scene.now_ns + 2 * 10**11,
@@ -49,19 +49,27 @@ def warn(scene: Scene, *regions: str, state: str = "issued", reason: str = "") -
         )
         for region in regions
     ]
-    body = WarningBody(
-        number=1,
-        state=state,  # type: ignore[arg-type]  # the words of a warning
-        basis="one-kind",
-        sensings=["radar"],
-        partners=["JPN", "KOR"],
-        first_observed_ns=scene.now_ns,
-        last_observed_ns=scene.now_ns,
-        valid_until_ns=scene.now_ns + 10**12,
-        areas=areas,
-        corridor=[],
-        reason=reason,  # type: ignore[arg-type]  # as above
-    )
+    fields: dict[str, Any] = {
+        "number": 1,
+        "state": state,
+        "basis": "one-kind",
+        "sensings": ["radar"],
+        "partners": ["JPN", "KOR"],
+        "first_observed_ns": scene.now_ns,
+        "last_observed_ns": scene.now_ns,
+        "valid_until_ns": scene.now_ns + 10**12,
+        "areas": areas,
+        "corridor": [],
+        "reason": reason,
+    }
+    return WarningBody(**fields | changes)
+
+
+def warn(scene: Scene, *regions: str, state: str = "issued", reason: str = "", **changes: Any) -> None:
+    """Japan's own warning says this now; a second later it is that much later."""
+    scene.now_ns += 10**9
+    side = scene["jpn"]
+    body = warning_body(scene, *regions, state=state, reason=reason, **changes)
     work = Work(side.node.state, scene.now_ns)
     work.record("note", b"\x80")
     alerting.warned(work, side.node.state.events.get(JPN, 1), body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from noroshi.command.posts import answer
-from noroshi.gateways.cap_check import check_own
+from noroshi.gateways.cap_own import check_own
 from noroshi.messages.bodies import RemarkBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import Lane

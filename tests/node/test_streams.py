@@ -358,8 +358,9 @@ def test_rows_out_of_place_move_nothing(
 
 # --- a stepped clock ------------------------------------------------------------------------------------------------
 
-MOVED = {"timers", "chain", "outboxes", "pruned_ns", "now_ns"}
-"""What a stepped clock touches: timers, log and staff stream; and a new hour is one for any input."""
+MOVED = {"timers", "chain", "outboxes", "pruned_ns", "now_ns", "warned"}
+"""What a stepped clock touches: timers, log and staff stream; and a new hour is one for any input: what was warned of
+then has run out by its own time."""
 
 
 @pytest.mark.slow

@@ -110,6 +110,9 @@ class StandIn:
         self._receipted: dict[str, Position] = {}
         self._streams: dict[str, tuple[int, bytes]] = {}
 
+    def foreseen(self, now_ns: int, given: Input) -> Answer | None:
+        return None
+
     def expect(self, now_ns: int, given: Input) -> bool:
         return False
 

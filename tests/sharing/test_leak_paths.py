@@ -163,17 +163,24 @@ def test_path_1_an_edition_holds_the_fields_of_its_kind_and_no_other(name: str) 
 
 
 FREE_TEXT = {
+    "decision": {"typed"},
     "alert": {"texts.headline", "texts.description", "texts.instruction"},
     "remark": {"text"},
     "inject": {"text"},
+    "notice": {"title"},
+    "hazard": {"sender"},
+    "claim": {"outlet", "text", "link"},
 }
-"""Words of people, or made from templates bound to a realm, that two posts have signed."""
+"""Words of people, or made from templates bound to a realm, that two posts have signed; what a person typed to confirm
+an alert, which is refused unless it is the alert's realm and audience; and, quoted, what somebody else
+has said in public: an agency's address, an outlet's words in an authority's name.
+"""
 
 NAMES = {
     "identifier", "template", "unit", "source", "name", "name_ja", "name_ko", "region", "region_ja", "region_ko",
     "country", "partner", "other_partner", "language", "inject", "case", "decision", "body", "references",
     "recipients", "partners", "sensings", "releasable_to", "caveats", "classification", "policy", "rank",
-    "categories", "markings", "asked",
+    "categories", "markings", "asked", "relay", "roster", "refused", "codes", "through", "watches", "informed",
 }  # fmt: skip
 """Texts that name something out of a table: places, units, partners, templates, kinds of sensing, words of labels."""
 

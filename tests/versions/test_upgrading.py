@@ -57,11 +57,9 @@ def test_nodes_are_upgraded_one_after_the_other(tmp_path: Path) -> None:
             assert f"kor: {TAKEN_OVER}" in play.notes
             assert version_of(play, "kor")[0] == NEW
 
-            _, first = await play.say("usa", "to be recalled")
-            await asyncio.gather(*(play.heard(name, "to be recalled") for name in WATCH))
-            await play.recall("usa", first)
-            await play.desks["kor"].until(lambda row: row["type"] == "recall" and row["held"])
-            await play.heard("jpn", "recall")
+            await play.count("usa")
+            await play.desks["kor"].until(lambda row: row["type"] == "count")
+            await play.heard("jpn", "count")
 
             await play.stop("jpn")
             assert snapshot_at_end(play, "jpn")
@@ -69,15 +67,15 @@ def test_nodes_are_upgraded_one_after_the_other(tmp_path: Path) -> None:
             assert version_of(play, "jpn")[0] == NEW
             assert version_of(play, "jpn")[1] > 0
 
-            _, second = await play.say("usa", "to be recalled as well")
-            await play.heard("jpn", "to be recalled as well")
+            _, second = await play.say("usa", "to be recalled")
+            await play.heard("jpn", "to be recalled")
             await play.recall("usa", second)
             await play.desks["jpn"].until(lambda row: row["type"] == "recall" and row["of"] == second.hex())
             await play.say("jpn", "the last words")
             await play.heard("kor", "the last words")
 
             await play.stop("kor")
-            with pytest.raises(NodeEndedError, match=r"messages of version 2, this one knows up to 1"):
+            with pytest.raises(NodeEndedError, match=r"messages of version 3, this one knows up to 2"):
                 await play.start("kor", environment(unpacked(OLD)))
 
     asyncio.run(scenario())
@@ -89,17 +87,17 @@ def test_nodes_are_upgraded_one_after_the_other(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_the_older_version_did_not_understand_needs_its_snapshot(tmp_path: Path) -> None:
-    """It was killed after a recall came, which today's node would have acted on: the older one must be stopped first."""
+    """It was killed after a count came, which today's node would have acted on: the older one must be stopped first."""
 
     async def scenario() -> None:
         async with crisis(tmp_path, {"jpn"}, ("jpn", "usa")) as play:
-            _, identity = await play.say("usa", "to be recalled")
-            await play.heard("jpn", "to be recalled")
-            await play.recall("usa", identity)
-            await play.heard("jpn", "recall")
+            await play.say("usa", "the first words")
+            await play.heard("jpn", "the first words")
+            await play.count("usa")
+            await play.heard("jpn", "count")
             await play.kill("jpn")
             before = [record.hash for record in records(play.directories["jpn"])]
-            told = r"schema version 1 wrote it, and version 2 makes.*record \d+.*start the older version once more"
+            told = r"schema version 2 wrote it, and version 3 makes.*record \d+.*start the older version once more"
             with pytest.raises(NodeEndedError, match=told):
                 await play.start("jpn", today())
             assert version_of(play, "jpn") == (OLD, 0)
@@ -124,7 +122,7 @@ def test_the_record_of_a_newer_version_is_read_and_not_run(
 
     async def scenario() -> None:
         await play.start("usa", environment(bumped(unpacked(OLD), tmp_path, *NEWER)))
-        await play.say("usa", "words of a later time", v=3)
+        await play.say("usa", "words of a later time", v=4)
         await play.stop("usa")
 
     asyncio.run(scenario())

@@ -125,3 +125,14 @@ def test_every_near_place_is_found_by_the_coarse_search() -> None:
     assert set(coarse.place[coarse.probability > 0.5].tolist()) <= set(
         np.flatnonzero(distance_m < HALF_M * 1.02)
     )
+
+
+def test_a_place_about_the_end_of_the_course_is_as_doubtful_as_the_end_is() -> None:
+    """Abeam of the course the error across it counts; beyond the fall, the error along it, if that is larger."""
+    rows = (("Abeam", 41.0, 135.0, 1, 0), ("Beyond", 41.0, 141.5, 1, 0))
+    track = course(to_deg=140.0, sigma_m=20_000.0)
+    track = replace(track, along_sigma_m=np.full(len(track.lat_rad), 120_000.0))
+    found = passages(track, small_watch(rows), HALF_M)
+    doubt = dict(zip(found.place.tolist(), found.doubt_m.tolist(), strict=True))
+    assert doubt == {0: 20_000.0, 1: 120_000.0}
+    assert found.sigma_m.tolist() == [20_000.0, 20_000.0]

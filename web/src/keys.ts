@@ -8,7 +8,7 @@ export interface KeyActions {
   zoom(): void;
   legend(): void;
   partner(index: number): void;
-  focus(panel: "map" | "warnings" | "alerts" | "decisions" | "timeline"): void;
+  focus(panel: "map" | "warnings" | "alerts" | "hazards" | "decisions" | "timeline"): void;
   filter(): void;
 }
 
@@ -26,6 +26,7 @@ export function pressed(key: string, act: KeyActions): boolean {
       m: () => act.focus("map"),
       w: () => act.focus("warnings"),
       a: () => act.focus("alerts"),
+      h: () => act.focus("hazards"),
       d: () => act.focus("decisions"),
       t: () => act.focus("timeline"),
       s: act.filter,

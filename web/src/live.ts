@@ -2,7 +2,7 @@
  * What is read out to those who do not look: the timeline politely, new warnings, alerts and their ends at once.
  * What is older than half a minute is history and is shown, never raised as live; of a burst only the end is read.
  */
-import type { Row } from "./protocol";
+import type { Hazard, Row } from "./protocol";
 import { percent, regionName, text, type Language } from "./text";
 
 export const HISTORY_AFTER_MS = 30_000;
@@ -26,7 +26,15 @@ export function announcement(row: Row, nowMs: number, speed: number, language: L
     const said = row.texts.find((t) => t.language.slice(0, 2) === language);
     return { urgent: true, words: `${text(language, "newAlert")}: ${said ? said.headline : row.says}` };
   }
+  if (row.type === "hazard" && row.act) return { urgent: true, words: `${text(language, "newHazard")}: ${hazardWords(row, language)}` };
+  if (row.type === "alarm") return { urgent: row.state === "raised", words: row.says };
   return row.says ? { urgent: false, words: row.says } : null;
+}
+
+/** An agency's own words in the reader's language where it has them. */
+function hazardWords(row: Hazard, language: Language): string {
+  const said = row.texts.find((t) => t.language.slice(0, 2) === language) ?? row.texts[0];
+  return said ? `${row.sender_name || row.sender}. ${said.event}. ${said.headline}` : row.says;
 }
 
 /** Writes announcements into the two live regions. */

@@ -12,11 +12,16 @@ import { PictureMap } from "./map/map";
 import { alertsPanel } from "./panels/alerts";
 import { band } from "./panels/band";
 import { glance } from "./panels/glance";
+import { hazardsPanel } from "./panels/hazards";
 import { helpPanel } from "./panels/help";
 import { decisionsPanel, refusalsPanel, tasksPanel } from "./panels/people";
+import { noticesPanel } from "./panels/notices";
+import { alarmsPanel, readinessPanel } from "./panels/reach";
 import { evidencePanel, sight } from "./panels/sight";
+import { signingPanel, type SignActions } from "./panels/signing";
+import { enrol, sign } from "./sign";
 import { warningsPanel } from "./panels/warnings";
-import { apply, emptyState, TOPICS, type Topic } from "./state";
+import { apply, emptyState, openHazards, TOPICS, type Topic } from "./state";
 import { Stream, type Connection, type Socket } from "./stream";
 import { firstLanguage, LANGUAGES, partnerInSentence, partnerName, type Language } from "./text";
 import { nodeTime, zoneOf } from "./time";
@@ -126,6 +131,26 @@ function barWords(view: View): string {
   return `▲ ${view.t("stale", { time: view.clockZone(nodeTime(state.clock, connection.since)) })}`;
 }
 
+const told = new Map<string, string>();
+const signing: SignActions = {
+  told,
+  sign: (form, post, answer, outcome, typed) =>
+    void reported(form, sign(fragment.token, post, answer, outcome, typed).then((said) => (said.outcome === "refused" ? `✕ ${said.reason}` : `✓ ${currentView().t("signDone")}`))),
+  enrol: (form, post, unit) => void reported(form, enrol(fragment.token, post, unit).then((file) => `✓ ${currentView().t("enrolDone", { file })}`)),
+};
+
+/** Shows under its form what an act has come to. */
+async function reported(form: string, act: Promise<string>): Promise<void> {
+  told.set(form, "…");
+  later();
+  try {
+    told.set(form, await act);
+  } catch (error) {
+    told.set(form, `✕ ${error instanceof Error ? error.message : String(error)}`);
+  }
+  later();
+}
+
 function panel(id: string, title: string, content: VNode[], extra = ""): VNode {
   return h("section", { class: `panel ${extra}`, id, key: id, tabindex: 0, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), ...content);
 }
@@ -134,6 +159,8 @@ function sidePanels(view: View): VNode[] {
   const own = state.hello?.partner ?? "";
   const count = (n: number) => (n > 0 ? ` (${n})` : "");
   const open = [...state.warnings.values()].filter((w) => w.state !== "ended").length;
+  const raised = [...state.alarms.values()].filter((one) => one.state === "raised").length;
+  const agencies = openHazards(state).length;
   const choose = (chosen: Language) => {
     alertLanguage = chosen;
     draw();
@@ -144,13 +171,18 @@ function sidePanels(view: View): VNode[] {
       { class: "column", key: "a" },
       panel("warnings", `${view.t("warnings")}${count(open)}`, warningsPanel(view), open > 0 ? "raised" : ""),
       panel("alerts", view.t("alerts"), alertsPanel(view, { chosen: alertLanguage, choose })),
+      panel("hazards", `${view.t("hazards")}${count(agencies)}`, hazardsPanel(view), openHazards(state).some((one) => one.act) ? "raised" : ""),
     ),
     h(
       "div",
       { class: "column", key: "b" },
+      panel("alarms", `${view.t("alarms")}${count(raised)}`, alarmsPanel(view), raised > 0 ? "raised" : ""),
+      panel("notices", view.t("notices"), noticesPanel(view)),
       panel("decisions", view.t("decisions"), decisionsPanel(view)),
       panel("tasks", view.t("tasks"), tasksPanel(view)),
+      panel("signing", view.t("signing"), signingPanel(view, signing)),
       panel("evidence", view.t("evidence", { partner: partnerInSentence(language, own) }), evidencePanel(view)),
+      panel("readiness", view.t("readiness"), readinessPanel(view)),
       panel("refusals", view.t("refusals"), refusalsPanel(view)),
     ),
   ];

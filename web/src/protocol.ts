@@ -41,7 +41,20 @@ export interface Picture extends RowBase {
   path: [number, number, number, number][];
   corridor: Ring[];
   trail: [number, number, number][];
+  /** Lines of equal probability; older nodes draw none. */
+  contours?: Contour[];
+  /** Notices that may explain it; older nodes do not say. */
+  notices?: string[];
+  /** When each radar could first see what only infrared sensors have reported (null: not within a quarter of an hour). */
+  first_seen_by?: { sensor: string; time_ms: number | null }[];
   state: "tracked" | "lost" | "ended";
+}
+
+/** Where the probability of passing within the half-width is `level`, or the area that holds that share of the falls. */
+export interface Contour {
+  kind: "pass" | "fall";
+  level: number;
+  rings: Ring[];
 }
 
 export interface EventRow extends RowBase {
@@ -64,6 +77,39 @@ export interface Finding extends RowBase {
   sigma: number;
   significance: number;
   rivals: string[];
+}
+
+/** What came of one source and cannot be believed: once with words, then with counts. */
+export interface Security extends RowBase {
+  type: "security";
+  party: string;
+  level: "notice" | "alarm";
+  reasons: Record<string, number>;
+  count: number;
+  first_ms: number;
+  last_ms: number;
+}
+
+/** Who counts how many objects in one occurrence; of what this node sees nothing of, only whose count it is. */
+export interface Count extends RowBase {
+  type: "count";
+  event?: string;
+  differs?: boolean;
+  partners?: { partner: string; count: number; stated: boolean; by: string }[];
+  partner?: string;
+  count: number;
+  least?: number;
+  most?: number;
+}
+
+export interface CountCorrection extends RowBase {
+  type: "count-correction";
+  event: string;
+  partner: string;
+  post: string;
+  count: number;
+  supersedes: string;
+  why: string;
 }
 
 export interface Place {
@@ -106,7 +152,40 @@ export interface Warning extends RowBase {
   fall: Fall | null;
   valid_until_ms: number;
   last_observed_ms: number;
+  /** Nobody observes the object any more; older nodes do not say. */
+  lost?: boolean;
   reason: Reason;
+}
+
+/** What would be warned of, for the own staff alone. */
+export interface Draft extends RowBase {
+  type: "draft";
+  event: string;
+  state: "draft" | "proposed" | "dropped";
+  basis: Warning["basis"];
+  sensings: string[];
+  partners: string[];
+  areas: Area[];
+  valid_until_ms: number;
+  last_observed_ms: number;
+}
+
+/** What became of a proposed warning. */
+export interface DraftAnswer extends RowBase {
+  type: "draft-answer";
+  event: string;
+  agreed: boolean;
+  why: string;
+}
+
+/** The agency's own areas: whether their list holds. */
+export interface AreaListRow extends RowBase {
+  type: "areas";
+  agency: string;
+  version: number;
+  areas: number;
+  expires_ms: number;
+  state: "good" | "near" | "expired";
 }
 
 export interface AlertText {
@@ -133,6 +212,8 @@ export interface Alert extends RowBase {
   recipients: string[];
   reason: Reason;
   file: string;
+  /** No person had signed it before it went out. */
+  automatic?: boolean;
 }
 
 export interface Recipient {
@@ -143,11 +224,108 @@ export interface Recipient {
   by: string;
 }
 
+/** One roster of last hops and one message: how many have it, and which are silent, as `3, 17-19`. */
+export interface RosterReach {
+  roster: string;
+  units: string[];
+  hops: number;
+  received: number;
+  silent: number;
+  silent_hops: string;
+  first_ms: number | null;
+  last_ms: number | null;
+  receipts: string[];
+  relays: { relay: string; received: number; refused: string }[];
+}
+
+/** Who has been asked to acknowledge for a unit, and when the next is. */
+export interface Chase {
+  unit: string;
+  asked: string[];
+  due_ms: number;
+  state: "open" | "done" | "nobody";
+  by: string;
+}
+
 export interface AlertReach extends RowBase {
   type: "alert-reach";
   id: string;
   identifier: string;
   recipients: Recipient[];
+  /** When receipts are late; absent where nothing went to relays and nobody is asked in another's place. */
+  within_ms?: number;
+  rosters?: RosterReach[];
+  chases?: Chase[];
+  /** Of an end: whether it has come to just those who had the alert. */
+  same?: { roster: string; had: number; ended: number; not_ended: string; only_ended: string }[];
+}
+
+export interface NoticeWatch {
+  unit: string;
+  partner: string;
+  informed_ms: number | null;
+  by: string;
+  alarm: boolean;
+}
+
+/** What was announced ahead, and which watch has said that it knows. */
+export interface Notice extends RowBase {
+  type: "notice";
+  notice: string;
+  number: number;
+  partner: string;
+  unit: string;
+  state: "announced" | "go" | "done" | "withdrawn" | "expired";
+  title: string;
+  object: string;
+  count: number;
+  from_ms: number;
+  to_ms: number;
+  expires_ms: number;
+  azimuth_deg: [number, number];
+  rings: Ring[];
+  watches: NoticeWatch[];
+  read_by: string[];
+  /** Own events that carry it, those beyond its count among them. */
+  events: string[];
+  beyond: string[];
+}
+
+export interface Alarm extends RowBase {
+  type: "alarm";
+  alarm: string;
+  what: string;
+  state: "raised" | "cleared";
+}
+
+export interface Escalation extends RowBase {
+  type: "escalation";
+  of: string;
+  unit: string;
+  asked: string;
+  post: string;
+}
+
+export interface RelayRow extends RowBase {
+  type: "relay";
+  relay: string;
+  unit: string;
+  roster: string;
+  hops: number;
+  receipts: string;
+  here_ms: number;
+}
+
+export interface Readiness extends RowBase {
+  type: "readiness";
+  roster: string;
+  state: "never" | "waiting" | "ready" | "partial" | "failed" | "stale";
+  number: number;
+  sent_ms: number;
+  hops: number;
+  received: number;
+  silent_hops: string;
+  stale_ms: number;
 }
 
 export interface Acknowledgement extends RowBase {
@@ -203,6 +381,105 @@ export interface Task extends RowBase {
   deadline_ms: number;
   about: string;
   title: string;
+  /** What a post signs to answer it; `confirm` in it is what the person types. Absent from older nodes. */
+  answer?: Record<string, unknown>;
+}
+
+/** The end of a standing alert, worded beforehand: one signature sends it. */
+export interface Correction extends RowBase {
+  type: "correction";
+  identifier: string;
+  of: string;
+  unit: string;
+  reason: Reason;
+  state: "ready" | "closed";
+  posts: string[];
+  deadline_ms: number;
+  recipients: string[];
+  texts: AlertText[];
+  answer: Record<string, unknown>;
+}
+
+/** A post has asked for an alert of its own. */
+export interface AlertRequest extends RowBase {
+  type: "alert-request";
+  unit: string;
+  post: string;
+  identifier: string;
+  regions: string[];
+}
+
+/** Another agency's alert: its own words, never ours. `replaces` are the keys of those that it follows. */
+export interface HazardText {
+  language: string;
+  event: string;
+  sender_name: string;
+  headline: string;
+  description: string;
+  instruction: string;
+}
+
+export type HazardStanding = "standing" | "expired" | "superseded" | "cancelled" | "withdrawn" | "notice";
+
+export interface Hazard extends RowBase {
+  type: "hazard";
+  hazard: string;
+  id: string;
+  partner: string;
+  partners: string[];
+  state: HazardStanding;
+  sender: string;
+  sender_name: string;
+  identifier: string;
+  message_type: string;
+  status: string;
+  signature: "signed" | "unsigned" | "not-checked";
+  act: boolean;
+  event: string;
+  urgency: string;
+  severity: string;
+  certainty: string;
+  texts: HazardText[];
+  areas: string[];
+  rings: Ring[];
+  thinned: boolean;
+  sent_ms: number;
+  onset_ms: number | null;
+  expires_ms: number;
+  replaces: string[];
+}
+
+/** How an agency's alert that was shown stands now, and who has told of it. */
+export interface HazardState extends RowBase {
+  type: "hazard-state";
+  hazard: string;
+  sender: string;
+  identifier: string;
+  state: HazardStanding;
+  partners: string[];
+}
+
+export interface HazardFeed extends RowBase {
+  type: "hazard-feed";
+  feed: string;
+  state: "fresh" | "failing" | "stale";
+  detail: string;
+}
+
+/** What somebody says in public in an authority's name. */
+export interface Relayed extends RowBase {
+  type: "relayed";
+  outlet: string;
+  unit: string;
+  unit_name: string;
+  partner: string;
+  text: string;
+  link: string;
+  said_ms: number;
+  verdict: "unverified" | "verified" | "ended" | "other-words";
+  alert: string;
+  told_by: string;
+  tells: string;
 }
 
 export interface Link extends RowBase {
@@ -227,12 +504,29 @@ export interface Note extends RowBase {
 }
 
 export type Row =
+  | Correction
+  | AlertRequest
+  | Hazard
+  | HazardState
+  | HazardFeed
+  | Relayed
   | Picture
   | EventRow
   | Finding
+  | Security
+  | Count
+  | CountCorrection
   | Warning
+  | Draft
+  | DraftAnswer
+  | AreaListRow
   | Alert
   | AlertReach
+  | Alarm
+  | Notice
+  | Escalation
+  | RelayRow
+  | Readiness
   | Acknowledgement
   | Decision
   | DecisionStatus

@@ -5,16 +5,24 @@
  * Panels only read. The state is changed in place, and `revision` rises with every change.
  */
 import type {
+  Alarm,
   Alert,
   AlertReach,
+  Correction,
   DecisionStatus,
+  Draft,
   EventRow,
   Finding,
   Frame,
+  Hazard,
+  HazardFeed,
   Hello,
   Link,
+  Notice,
   Picture,
+  Readiness,
   Refusal,
+  Relayed,
   Row,
   Task,
   Warning,
@@ -30,9 +38,26 @@ const TOPIC_OF: Record<Row["type"], Topic> = {
   picture: "picture",
   event: "picture",
   finding: "picture",
+  count: "picture",
+  "count-correction": "picture",
+  security: "links",
   warning: "warning",
+  draft: "warning",
+  "draft-answer": "warning",
+  areas: "links",
+  hazard: "warning",
+  "hazard-state": "warning",
+  "hazard-feed": "links",
+  relayed: "words",
   alert: "alert",
+  correction: "alert",
+  "alert-request": "alert",
   "alert-reach": "alert",
+  alarm: "alert",
+  notice: "words",
+  escalation: "alert",
+  relay: "links",
+  readiness: "links",
   acknowledgement: "alert",
   decision: "people",
   "decision-status": "people",
@@ -75,11 +100,26 @@ export interface State {
   events: EventRow[];
   /** Newest warning per partner and event. */
   warnings: Map<string, Warning>;
+  /** Newest draft or proposal per own event, until it is issued or dropped. */
+  drafts: Map<string, Draft>;
   alerts: Map<string, Alert>;
   reach: Map<string, AlertReach>;
+  /** Newest row of each alarm, raised or cleared. */
+  alarms: Map<string, Alarm>;
+  /** Newest row of each notice, over or not. */
+  notices: Map<string, Notice>;
+  /** Newest test of each roster of last hops. */
+  readiness: Map<string, Readiness>;
   decisions: Map<string, DecisionStatus>;
   tasks: Map<string, Task>;
+  /** Newest row of each correction, by what a post signs to send it. */
+  corrections: Map<string, Correction>;
   links: Map<string, Link>;
+  /** Other agencies' alerts by their key; who of ours and of partners has acknowledged them, by message. */
+  hazards: Map<string, Hazard>;
+  acknowledgedBy: Map<string, string[]>;
+  feeds: Map<string, HazardFeed>;
+  relayed: Relayed[];
   refusals: Refusal[];
   findings: Finding[];
   timeline: TimelineEntry[];
@@ -91,6 +131,11 @@ export interface State {
 /** Old entries beyond this leave the page (not the node's record); a live exercise makes a few hundred an hour. */
 export const MAX_TIMELINE_ENTRIES = 5_000;
 const MAX_REFUSALS = 200;
+const MAX_RELAYED = 100;
+/** Agencies' alerts that are over leave the page beyond this. */
+const MAX_ENDED_HAZARDS = 50;
+/** Notices that are over leave the page beyond this. */
+const MAX_ENDED_NOTICES = 20;
 const MAX_FINDINGS = 50;
 const MAX_MARKS = 2_000;
 const MAX_TRAIL_POINTS = 2_000;
@@ -106,11 +151,20 @@ export function emptyState(): State {
     pictures: new Map(),
     events: [],
     warnings: new Map(),
+    drafts: new Map(),
     alerts: new Map(),
     reach: new Map(),
+    alarms: new Map(),
+    notices: new Map(),
+    readiness: new Map(),
     decisions: new Map(),
     tasks: new Map(),
+    corrections: new Map(),
     links: new Map(),
+    hazards: new Map(),
+    acknowledgedBy: new Map(),
+    feeds: new Map(),
+    relayed: [],
     refusals: [],
     findings: [],
     timeline: [],
@@ -189,7 +243,18 @@ function applyRow(state: State, row: Row): void {
       if (state.findings.length > MAX_FINDINGS) state.findings.shift();
       return;
     case "warning":
+      state.drafts.delete(row.event);
       return applyWarning(state, row);
+    case "draft":
+      if (row.state === "dropped") state.drafts.delete(row.event);
+      else state.drafts.set(row.event, row);
+      return;
+    case "draft-answer":
+    case "areas":
+    case "security":
+    case "count":
+    case "count-correction":
+      return;
     case "alert":
       state.alerts.set(row.id, row);
       mark(state, "alert", row.sent_ms, row.says || row.identifier, row.alert_type === "Cancel");
@@ -197,7 +262,41 @@ function applyRow(state: State, row: Row): void {
     case "alert-reach":
       state.reach.set(row.id, row);
       return;
+    case "alarm":
+      state.alarms.set(row.alarm, row);
+      return;
+    case "notice":
+      state.notices.set(row.notice, row);
+      forgetNotices(state);
+      return;
+    case "readiness":
+      state.readiness.set(row.roster, row);
+      return;
+    case "escalation":
+    case "relay":
+      return;
+    case "hazard":
+      state.hazards.set(row.hazard, row);
+      if (row.act) mark(state, "warning", row.time_ms, row.says || row.event);
+      return;
+    case "hazard-state": {
+      const known = state.hazards.get(row.hazard);
+      if (!known) return;
+      if (known.act && known.state === "standing" && row.state !== "standing") mark(state, "warning", row.time_ms, known.event, true);
+      state.hazards.set(row.hazard, { ...known, state: row.state, partners: row.partners });
+      forgetHazards(state);
+      return;
+    }
+    case "hazard-feed":
+      state.feeds.set(row.feed, row);
+      return;
+    case "relayed":
+      state.relayed.push(row);
+      if (state.relayed.length > MAX_RELAYED) state.relayed.shift();
+      return;
     case "acknowledgement":
+      if ([...state.hazards.values()].some((hazard) => hazard.id === row.of))
+        state.acknowledgedBy.set(row.of, [...(state.acknowledgedBy.get(row.of) ?? []), row.post]);
       mark(state, "acknowledged", row.time_ms, row.says || row.unit);
       return;
     case "decision":
@@ -208,6 +307,14 @@ function applyRow(state: State, row: Row): void {
       return;
     case "task":
       state.tasks.set(row.task, row);
+      return;
+    case "correction": {
+      const name = String(row.answer["subject"]);
+      if (row.state === "ready") state.corrections.set(name, row);
+      else state.corrections.delete(name);
+      return;
+    }
+    case "alert-request":
       return;
     case "link":
       state.links.set(row.partner, row);
@@ -241,6 +348,33 @@ function applyWarning(state: State, row: Warning): void {
   if (known && known.number > row.number) return;
   state.warnings.set(key, row);
   if (row.state !== "updated") mark(state, "warning", row.time_ms, row.says || row.state, row.state === "ended");
+}
+
+function forgetHazards(state: State): void {
+  const over = [...state.hazards.values()].filter((hazard) => hazard.state !== "standing");
+  for (const old of over.slice(0, Math.max(0, over.length - MAX_ENDED_HAZARDS))) state.hazards.delete(old.hazard);
+}
+
+function forgetNotices(state: State): void {
+  const over = [...state.notices.values()].filter((notice) => !isOpen(notice));
+  for (const old of over.slice(0, Math.max(0, over.length - MAX_ENDED_NOTICES))) state.notices.delete(old.notice);
+}
+
+export function isOpen(notice: Notice): boolean {
+  return notice.state === "announced" || notice.state === "go";
+}
+
+/** Notices with those on the picture first, then those whose watch is not informed, then by their windows. */
+export function noticesInOrder(state: State): Notice[] {
+  const rank = (one: Notice) => (one.events.length > 0 ? 0 : one.watches.some((watch) => watch.alarm) ? 1 : isOpen(one) ? 2 : 3);
+  return [...state.notices.values()].sort((a, b) => rank(a) - rank(b) || a.from_ms - b.from_ms || a.notice.localeCompare(b.notice));
+}
+
+/** Other agencies' alerts that stand: first those on which somebody must act, then the newest. */
+export function openHazards(state: State): Hazard[] {
+  return [...state.hazards.values()]
+    .filter((hazard) => hazard.state === "standing")
+    .sort((a, b) => Number(b.act) - Number(a.act) || b.sent_ms - a.sent_ms || a.hazard.localeCompare(b.hazard));
 }
 
 /** Warnings that stand, own partner's first, then the newest. */

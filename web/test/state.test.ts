@@ -59,6 +59,31 @@ test("an older number of a warning never replaces a newer one", () => {
   assert.equal(openWarnings(state)[0]?.id, "w4");
 });
 
+test("a draft is kept apart from the warnings until it is issued or dropped", () => {
+  const state = emptyState();
+  const draft = (event: string, now: "draft" | "proposed" | "dropped"): Row => ({
+    type: "draft",
+    time_ms: T0,
+    says: "",
+    event,
+    state: now,
+    basis: "single-source",
+    sensings: [],
+    partners: [],
+    areas: [],
+    valid_until_ms: T0,
+    last_observed_ms: T0,
+  });
+  apply(state, framed(1, draft(warning().event, "draft")), 0);
+  apply(state, framed(2, draft("other", "proposed")), 0);
+  assert.equal(openWarnings(state).length, 0);
+  assert.deepEqual([...state.drafts.values()].map((one) => one.state), ["draft", "proposed"]);
+  apply(state, framed(3, warning()), 0);
+  apply(state, framed(4, draft("other", "dropped")), 0);
+  assert.equal(state.drafts.size, 0);
+  assert.equal(openWarnings(state).length, 1);
+});
+
 test("own warnings come first, and an ended one is no longer open", () => {
   const state = emptyState();
   apply(state, hello(), 0);

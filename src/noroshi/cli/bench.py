@@ -27,6 +27,7 @@ BENCHES = {
     "accuracy": "noroshi.cli.benches.accuracy",
     "honesty": "noroshi.cli.benches.honesty",
     "fall": "noroshi.cli.benches.fall",
+    "areas": "noroshi.cli.benches.areas",
     "raid": "noroshi.cli.benches.raid",
     "engine": "noroshi.cli.benches.engine",
     "end-to-end": "noroshi.cli.benches.end_to_end",
@@ -34,6 +35,8 @@ BENCHES = {
     "heal": "noroshi.cli.benches.heal",
     "restart": "noroshi.cli.benches.restart",
     "fusion": "noroshi.cli.benches.fusion",
+    "retraction": "noroshi.cli.benches.retraction",
+    "cot": "noroshi.cli.benches.cot",
 }
 """Every benchmark and its module, which has `run(*, quick, seed, progress) -> list[Result]`."""
 

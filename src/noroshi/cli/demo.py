@@ -34,6 +34,12 @@ def demo(
     keep_open: Annotated[
         bool, typer.Option("--keep-open", help="Live: the nodes go on serving at the end.")
     ] = False,
+    cot: Annotated[
+        int,
+        typer.Option(
+            "--cot", help="Live: port of this machine for clients of Cursor on Target.", min=0, max=65_000
+        ),
+    ] = 0,
 ) -> None:
     """Play the flight of 4 October 2022 through three partners' nodes."""
     finish(
@@ -48,6 +54,7 @@ def demo(
             keep_open=keep_open,
             as_json=as_json,
             default_out=DEFAULT_OUT,
+            cot_port=cot,
         ),
         as_json,
     )

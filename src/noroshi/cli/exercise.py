@@ -1,19 +1,23 @@
 """`noroshi exercise run|check|list`: scenarios of one's own.
 
-A scenario is a file, the name of a packaged one, or a folder. Exit 0: done and held; 1: an expectation was not met;
-2: the input is unusable, with file, line and field.
+A scenario is a file, the name of a packaged one, or a folder; a folder's are all played, on the virtual clock. Exit 0:
+done and held; 1: an expectation was not met; 2: the input is unusable, with file, line and field.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from noroshi.cli.options import AsJson, Out, Seed, Speed, StructureName
-from noroshi.cli.output import show
-from noroshi.cli.playing import finish, played
-from noroshi.service.exercise_files import packaged_scenarios, scenario_files, stage
+from noroshi.cli.output import UNMET, show
+from noroshi.cli.playing import finish, played, tell
+from noroshi.cli.trial_table import trial_lines
+from noroshi.service.exercise_files import is_folder, packaged_scenarios, scenario_files, stage
+from noroshi.service.trial_runs import MAX_RUNS, run_trials, write_trials
 
 DEFAULT_OUT = "noroshi-exercise"
 
@@ -21,6 +25,18 @@ app = typer.Typer(no_args_is_help=True, help="Play, check and list scenarios.")
 
 ScenarioArgument = Annotated[
     str, typer.Argument(help="A file, a packaged name, or a folder.", metavar="SCENARIO")
+]
+
+
+Runs = Annotated[
+    int | None,
+    typer.Option(
+        "--runs", help="Play each so many times, with seeds one after the other.", min=1, max=MAX_RUNS
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", help="Processes for many runs; one a core if left out.", min=1, max=256),
 ]
 
 
@@ -33,8 +49,17 @@ def run(
     seed: Seed = None,
     out: Out = None,
     as_json: AsJson = False,
+    runs: Runs = None,
+    workers: Workers = None,
 ) -> None:
-    """Play a scenario; with --fast on the virtual clock, else with a process for each node."""
+    """Play a scenario; with --fast on the virtual clock, else with a process for each node.
+
+    A folder's scenarios, and with --runs one of them, are played on the virtual clock; a table says what held and what
+    each rule cost.
+    """
+    if runs is not None or is_folder(scenario):
+        _many(scenario, runs or 1, workers, structure, seed, out, as_json)
+        return
     finish(
         played(
             scenario,
@@ -52,12 +77,57 @@ def run(
     )
 
 
+def _many(
+    scenario: str,
+    runs: int,
+    workers: int | None,
+    structure: str | None,
+    seed: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Plays each scenario many times, and prints the table."""
+    document = run_trials(
+        scenario_files(scenario),
+        runs=runs,
+        seed=seed,
+        workers=workers or os.cpu_count() or 1,
+        say=tell,
+        structure=structure,
+    )
+    if out is not None:
+        write_trials(out, document)
+    show(document, trial_lines(document), as_json)
+    if document["outcome"] != "held":
+        raise typer.Exit(UNMET)
+
+
 @app.command()
 def check(scenario: ScenarioArgument, structure: StructureName = None, as_json: AsJson = False) -> None:
     """Check scenarios without playing them, under their own structure and all that they name."""
     rows = [_checked(file, structure) for file in scenario_files(scenario)]
     lines = [f"{row['file']}: good under {', '.join(row['structures'])}" for row in rows]
     show({"checked": rows}, lines, as_json)
+
+
+@app.command()
+def replays(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Days of the public record; all if left out.")
+    ] = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play days of the public record, and print when noroshi would have warned whom beside what happened.
+
+    Exit 1: an area was told that lies outside the over-warning bound.
+    """
+    from noroshi.service.replay_runs import replay_lines, run_replays
+
+    document = run_replays(names or (), seed=seed, say=tell)
+    show(document, replay_lines(document), as_json)
+    if document["outside_bound"]:
+        raise typer.Exit(UNMET)
 
 
 @app.command("list")

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from noroshi.cli import node_trust
+from noroshi.cli import node_cot, node_hazard, node_trust
 from noroshi.cli.output import UNMET, show, tell
 from noroshi.clock import to_iso
 from noroshi.errors import NoroshiError, OperatorError
@@ -28,11 +28,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(node_trust.root, name="root")
+app.command("hazard")(node_hazard.hazard)
+app.command("relay")(node_hazard.relay)
 app.command("pin")(node_trust.pin)
 app.command("trust")(node_trust.trust)
 app.command("policy")(node_trust.policy)
 app.command("rotate")(node_trust.rotate)
 app.command("post")(node_trust.post)
+app.command("cot-client")(node_cot.client)
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -84,7 +87,7 @@ def init(
             f"next: 1. have {made.request_path} certified: `noroshi node root certify ROOT {made.request_path.name}`",
             f"      2. pin roots, your own first: `noroshi node pin {directory} {partner} --root {partner}.trust ...`",
             f"      3. pin the links of the partners: `noroshi node pin {directory} PARTNER --certificate ...`",
-            f"      4. make the genesis: `noroshi node genesis {directory} --scenario NAME`",
+            f"      4. make the genesis: `noroshi node genesis {directory} {_source(realm)}`",
             f"      5. `noroshi node check {directory}`, and run it",
         ]
     show(document, lines, as_json)
@@ -101,6 +104,9 @@ def genesis(
         str, typer.Option(help="Make it: from this scenario, and the pins in the directory.")
     ] = "",
     structure: Annotated[str | None, typer.Option(help="With --scenario: under this structure.")] = None,
+    setting: Annotated[
+        str, typer.Option(help="Make it: from this file, for the real realm or a standing exercise.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Give a node what it starts from: structure, trusted roots, sensors, posts, rules."""
@@ -112,9 +118,9 @@ def genesis(
             "change the genesis", subject=str(directory), cause="the node has a record, which begins with another",
             hint="make a new node; a record keeps its genesis for ever",
         )  # fmt: skip
-    if (file is None) == (not scenario):
+    if [file is not None, bool(scenario), bool(setting)].count(True) != 1:
         raise OperatorError(
-            "give the genesis", subject=str(directory), cause="give either a file or --scenario"
+            "give the genesis", subject=str(directory), cause="give either a file, --scenario or --setting"
         )
     config = place.config
     document: dict[str, Any] = {"directory": str(directory), "genesis": True}
@@ -123,14 +129,22 @@ def genesis(
         made = _genesis(file, config.realm, config.partner, config.node)
     else:
         from noroshi.service.exercise_files import stage
-        from noroshi.service.founding import found_here, unpinned
+        from noroshi.service.founding import found_here, unpinned, wanting
+        from noroshi.service.setting_files import read_setting
 
-        made = found_here(place, stage(scenario, structure), config.clock.clock().now_ns())
+        now_ns = config.clock.clock().now_ns()
+        if setting:
+            read = read_setting(setting)
+            made = found_here(place, read, now_ns)
+            document["wanting"] = wanting(made, read.relays_of(made.node))
+        else:
+            made = found_here(place, stage(scenario, structure), now_ns)
         document["unpinned"] = unpinned(made)
         lines[0] += f": {made.title}; {len(made.certificates)} keys of {', '.join(sorted(made.roots))}"
         lines += [
             f"no root of {one} is pinned: nothing that it says will be believed" for one in unpinned(made)
         ]
+        lines += document.get("wanting", [])
     place.write_genesis(made)
     show(document, lines, as_json)
 
@@ -163,7 +177,9 @@ def status(directory: Directory, as_json: AsJson = False) -> None:
         "link_fingerprint": place.link_fingerprint,
         "peers": [msgspec.to_builtins(peer) for peer in config.peers],
         "trust": _trust(place),
+        "cot": node_cot.standing(place),
         "record": _record(place.record_path),
+        "refused": _refused(place.record_path),
     }
     show(document, _status_lines(document), as_json)
 
@@ -184,6 +200,48 @@ def check(directory: Directory, as_json: AsJson = False) -> None:
         show(None, [f"{directory} is whole" if whole else f"{directory} is not whole"], False)
     if not whole:
         raise typer.Exit(UNMET)
+
+
+@app.command()
+def readiness(directory: Directory, as_json: AsJson = False) -> None:
+    """Show whether the way to every last hop is known to work, by the newest test, hop by hop."""
+    from noroshi.cli.relay import opened
+    from noroshi.command.reach import in_words
+    from noroshi.review.reach import readiness as standing
+    from noroshi.service import node_dir
+
+    now_ns = node_dir.load(directory).config.clock.clock().now_ns()
+    rows = standing(opened(directory), now_ns)
+    document = {
+        "directory": str(directory),
+        "ready": bool(rows) and all(one.state == "ready" for one in rows),
+        "rosters": [
+            {
+                "roster": one.roster, "state": one.state, "test": one.test, "sent": to_iso(one.sent_ns),
+                "age_s": round((now_ns - one.sent_ns) / 1e9, 3), "hops": one.hops, "relays": list(one.relays),
+                "missing": list(one.missing),
+                "took_s": {str(hop): round(took, 3) for hop, took in sorted(one.took_s.items())},
+            }
+            for one in rows
+        ],
+    }  # fmt: skip
+    lines = []
+    for one in rows:
+        slow = f", the slowest after {max(one.took_s.values()):.3f} s" if one.took_s else ""
+        silent = in_words(sum(1 << hop for hop in one.missing))
+        lines.append(
+            f"{one.roster}: {one.state}; {one.test} of {to_iso(one.sent_ns, digits=0)}: "
+            f"{one.hops - len(one.missing)} of {one.hops} last hops{slow}"
+            + (f"; silent: {silent}" if silent else "")
+        )
+    show(document, lines or ["no relay has been heard of: there is no last hop to test"], as_json)
+    if not document["ready"]:
+        raise typer.Exit(UNMET)
+
+
+def _source(realm: str) -> str:
+    """From what a node of a realm is usually founded."""
+    return "--setting FILE" if realm == "real" else "--scenario NAME"
 
 
 def _genesis(file: Path, realm: str, partner: str, node: str) -> Any:
@@ -257,6 +315,21 @@ def _record(path: Path) -> dict[str, Any] | None:
         }
 
 
+def _refused(path: Path) -> list[dict[str, Any]]:
+    """What was refused, by entrance, source and reason."""
+    from noroshi.service.refusal_counts import refusal_counts
+
+    if not path.exists():
+        return []
+    return [
+        {
+            "entrance": one.entrance, "source": one.source, "count": one.count, "reasons": one.reasons,
+            "first": to_iso(one.first_ms * 1_000_000), "last": to_iso(one.last_ms * 1_000_000),
+        }
+        for one in refusal_counts(path)
+    ]  # fmt: skip
+
+
 def _status_lines(document: dict[str, Any]) -> list[str]:
     lines = [
         f"{document['node']} of {document['partner']} in {document['realm']}",
@@ -265,13 +338,20 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
         "partners: " + (", ".join(peer["partner"] for peer in document["peers"]) or "none"),
     ]
     lines += _trust_lines(document["trust"])
+    lines += node_cot.standing_lines(document["cot"])
     record = document["record"]
     if record is None:
         return [*lines, "it has not run yet"]
     running = f"runs as pid {record['pid']}" if record["pid"] else "does not run"
     outboxes = ", ".join(f"{party} {number}" for party, number in record["outboxes"].items()) or "empty"
+    refused = [
+        f"refused from {one['entrance']} {one['source']}".rstrip()
+        + f": {one['count']} ({', '.join(f'{many} {reason}' for reason, many in one['reasons'].items())})"
+        for one in document["refused"]
+    ]
     return [
         *lines,
         f"{running}; {record['records']} records, the last of {record['last']}",
         f"outboxes: {outboxes}",
+        *refused,
     ]

@@ -53,6 +53,7 @@ def play_fast(
         entropy=key,
         scheme=Ed25519(),
         places_digest=places.digest,
+        areas=staged.areas,
     )
     with Replays(coalition.members, places) as replays:
         result = play(coalition, places, entropy=key, store_for=replays.store_for, progress=_progress)
@@ -81,6 +82,7 @@ def played(
     keep_open: bool,
     as_json: bool,
     default_out: str,
+    cot_port: int = 0,
 ) -> dict[str, Any]:
     """Plays a scenario on the virtual clock, or live with a process for each node; the summary."""
     if fast:
@@ -98,6 +100,7 @@ def played(
         say=tell,
         show=tell if as_json else _show,
         default_out=default_out,
+        cot_port=cot_port,
     )
 
 

@@ -1,7 +1,10 @@
 """Public alerts: a draft that two posts approve, the alert that stands, and its end to the same recipients.
 
 One post originates, another approves; both sign the digest of the whole draft, so nobody can have approved other
-words or another area. One post retracts. A draft that nobody approves in time lapses; a wider one replaces it.
+words or another area. One post retracts: the words of the correction are ready from the moment that the alert is out.
+A draft that nobody approves in time lapses; a wider one replaces it. What a partner's root has warranted beyond two
+persons (a corroborating partner's warning as the second, an alert that the node issues by itself) is checked by whoever
+gets the alert, as the signatures are: `approval_defect`.
 
     desk = AlertDesk(unit="jp-cabsec")
     draft = desk.draft(event, body, now_ns, deadline_ns)
@@ -19,16 +22,20 @@ from typing import Literal
 import msgspec
 
 from noroshi.clock import seconds
+from noroshi.command import confirming
+from noroshi.command.corroboration import corroboration_defect
+from noroshi.command.warrant import BASES, NOTHING, AlertRules, opened
 from noroshi.messages import KINDS, Message, Refused, TrustStore, Unverified, verify
-from noroshi.messages.bodies import AlertBody, AreaRow, DecisionBody
+from noroshi.messages.bodies import AlertBody, AreaRow, DecisionBody, WarningBody
 from noroshi.messages.canonical import encode
+from noroshi.messages.trust import REAL
 
 ISSUE = "civil-alert-issue"
 CANCEL = "civil-alert-cancel"
 
-DraftState = Literal["drafted", "originated", "issued", "refused", "superseded", "expired"]
+DraftState = Literal["drafted", "originated", "ready", "issued", "refused", "superseded", "expired"]
 PostStep = Literal["originate", "approve", "refuse"]
-DraftStep = PostStep | Literal["supersede", "expire"]
+DraftStep = PostStep | Literal["corroborate", "automatic", "supersede", "expire"]
 
 DRAFT_TABLE: Mapping[tuple[DraftState, DraftStep], DraftState] = MappingProxyType(
     {
@@ -40,9 +47,16 @@ DRAFT_TABLE: Mapping[tuple[DraftState, DraftStep], DraftState] = MappingProxyTyp
         ("originated", "refuse"): "refused",
         ("originated", "supersede"): "superseded",
         ("originated", "expire"): "expired",
+        ("drafted", "automatic"): "issued",
+        ("originated", "automatic"): "issued",
+        ("originated", "corroborate"): "issued",
+        ("ready", "originate"): "originated",
+        ("ready", "refuse"): "ready",
+        ("ready", "supersede"): "superseded",
+        ("ready", "expire"): "expired",
     }
 )
-"""The life of a draft; a step that is not here is refused."""
+"""The life of a draft; a step that is not here is refused. `ready`: the end of what stands, before anybody wants it."""
 
 CLOSED_KEPT_NS = seconds(KINDS["decision"].expiry_s)
 """A draft that is closed, and an alert that has run out, are kept for so long: a late signature is told why."""
@@ -67,7 +81,10 @@ class Approval:
 
 @dataclass(slots=True)
 class Draft:
-    """An alert on its way: what it will say, who has signed, until when it may be approved; event: its number."""
+    """An alert on its way: what it will say, who has signed, until when it may be approved.
+
+    event: the number of the own event that it is about; below 0, of an alert that a post has asked for without one.
+    """
 
     event: int
     body: AlertBody
@@ -103,17 +120,32 @@ class AlertDesk:
         self.unit = unit
         self._drafts: dict[bytes, Draft] = {}
         self._standing: dict[int, list[AlertBody]] = {}
+        self._taken_back: dict[int, frozenset[tuple[str, str]]] = {}
 
     def draft(self, event: int, body: AlertBody, deadline_ns: int) -> tuple[Draft, tuple[Draft, ...]]:
         """A new draft for an event, and the unfinished ones of that event which it replaces."""
         replaced = tuple(one for one in self._drafts.values() if one.event == event and _open(one))
         for one in replaced:
             one.move("supersede")
+        return self._add(event, body, deadline_ns, "drafted"), replaced
+
+    def prepare(self, event: int, body: AlertBody, deadline_ns: int) -> Draft:
+        """The end of what stands for an event, worded beforehand: it waits until a post signs it."""
+        return self._add(event, body, deadline_ns, "ready")
+
+    def ready(self, event: int) -> tuple[Draft, ...]:
+        """The ends that are worded for what stands for an event."""
+        return tuple(one for one in self._drafts.values() if one.event == event and one.state == "ready")
+
+    def originated(self) -> tuple[Draft, ...]:
+        """The drafts that wait for a second person."""
+        return tuple(one for one in self._drafts.values() if one.state == "originated")
+
+    def _add(self, event: int, body: AlertBody, deadline_ns: int, state: DraftState) -> Draft:
         digest = digest_of(body)
-        made = self._drafts[digest] = Draft(
-            event, msgspec.structs.replace(body, digest=digest), digest, deadline_ns
-        )
-        return made, replaced
+        whole = msgspec.structs.replace(body, digest=digest)
+        made = self._drafts[digest] = Draft(event, whole, digest, deadline_ns, state)
+        return made
 
     def find(self, digest: bytes) -> Draft | None:
         """The draft with this digest."""
@@ -139,7 +171,8 @@ class AlertDesk:
         if any(one.post == approval.post for one in draft.approvals):
             return "second-person-needed"
         draft.move(approval.step)
-        draft.approvals.append(approval)
+        if draft.state != "ready":
+            draft.approvals.append(approval)
         return ""
 
     def stand(self, draft: Draft, body: AlertBody) -> None:
@@ -149,12 +182,22 @@ class AlertDesk:
         else:
             self._standing.setdefault(draft.event, []).append(body)
 
+    def take_back(self, event: int, areas: frozenset[tuple[str, str]]) -> None:
+        """A person has ended the alert of an event that is still warned of: the same warning asks for it no more."""
+        self._taken_back[event] = areas | self._taken_back.get(event, frozenset())
+
+    def is_taken_back(self, event: int, areas: frozenset[tuple[str, str]]) -> bool:
+        """Whether a person has ended an alert of this event for all these areas."""
+        return areas <= self._taken_back.get(event, frozenset())
+
+    def think_again(self, event: int) -> None:
+        """The warning has ended: a new one may ask again for what a person had ended."""
+        self._taken_back.pop(event, None)
+
     def expire(self, digest: bytes, now_ns: int) -> bool:
         """Lets a draft lapse that is past its deadline; whether it did."""
         draft = self._drafts.get(digest)
-        if draft is None or not _open(draft) or now_ns < draft.deadline_ns:
-            return False
-        return draft.move("expire")
+        return draft is not None and now_ns >= draft.deadline_ns and draft.move("expire")
 
     def prune(self, now_ns: int) -> None:
         """Lets go of drafts that have been closed, and of alerts that have run out, for long."""
@@ -168,6 +211,8 @@ class AlertDesk:
             for event, bodies in self._standing.items()
             if bodies[-1].expires_ns + CLOSED_KEPT_NS >= now_ns
         }
+        known = self.events
+        self._taken_back = {event: areas for event, areas in self._taken_back.items() if event in known}
 
     @property
     def events(self) -> frozenset[int]:
@@ -176,7 +221,8 @@ class AlertDesk:
 
     def saved(self) -> SavedDesk:
         """All of it, in the order in which it came."""
-        return SavedDesk(self.unit, list(self._drafts.values()), list(self._standing.items()))
+        back = [(event, sorted(areas)) for event, areas in self._taken_back.items()]
+        return SavedDesk(self.unit, list(self._drafts.values()), list(self._standing.items()), back)
 
     @classmethod
     def loaded(cls, saved: SavedDesk) -> AlertDesk:
@@ -184,6 +230,7 @@ class AlertDesk:
         desk = cls(saved.unit)
         desk._drafts = {one.digest: one for one in saved.drafts}
         desk._standing = dict(saved.standing)
+        desk._taken_back = {event: frozenset(areas) for event, areas in saved.taken_back}
         return desk
 
 
@@ -193,6 +240,15 @@ class SavedDesk(msgspec.Struct, frozen=True, array_like=True):
     unit: str
     drafts: list[Draft]
     standing: list[tuple[int, list[AlertBody]]]
+    taken_back: list[tuple[int, list[tuple[str, str]]]] = []
+
+
+def rules_of(body: AlertBody, trust: TrustStore, origin: str) -> AlertRules | str:
+    """What the warrant that an alert carries allows, when the root of its partner has signed it; or why it is none."""
+    if body.warrant is msgspec.UNSET:
+        return NOTHING
+    found = opened(body.warrant, trust.scheme, trust.root(origin), partner=origin, realm=trust.realm)
+    return found if isinstance(found, str) else found.rules
 
 
 def approval_defect(body: AlertBody, trust: TrustStore, now_ns: int, *, origin: str) -> str:
@@ -202,15 +258,67 @@ def approval_defect(body: AlertBody, trust: TrustStore, now_ns: int, *, origin: 
     """
     if digest_of(body) != body.digest:
         return "digest-differs"
-    posts: set[str] = set()
+    rules = rules_of(body, trust, origin)
+    if isinstance(rules, str):
+        return rules
+    persons: set[str] = set()
+    others = 0
     for raw in body.approvals:
         outcome = verify(Unverified(raw), trust, now_ns)
         if isinstance(outcome, Refused):
             return f"approval-{outcome.reason}"
-        if outcome.origin != origin or not _approves(outcome, body):
-            return "approval-of-something-else"
-        posts.add(outcome.envelope.post)
-    return "" if len(posts) >= PERSONS[body.type] else "second-person-needed"
+        if isinstance(outcome.body, WarningBody):
+            reason = _second_defect(body, outcome, rules, origin)
+            others = 1
+        elif outcome.origin != origin or not _approves(outcome, body):
+            reason = "approval-of-something-else"
+        elif not outcome.envelope.post:
+            return automatic_defect(body, rules)
+        else:
+            reason = signature_defect(body, outcome, rules)
+            persons.add(outcome.envelope.post)
+        if reason:
+            return reason
+    if body.automatic is True:
+        return "not-issued-by-its-node"
+    return "" if persons and len(persons) + others >= PERSONS[body.type] else "second-person-needed"
+
+
+def signature_defect(body: AlertBody, message: Message, rules: AlertRules) -> str:
+    """Why one post's verified signature under an alert is not enough of a person, or an empty text.
+
+    In the real realm a person signs with a passkey, and types what it is that goes out, and to whom. A correction is not
+    typed: it has to be quick.
+    """
+    envelope, content = message.envelope, message.body
+    assert isinstance(content, DecisionBody)  # asked of signatures only
+    is_real = envelope.realm == REAL
+    if is_real and message.signer.passkey is msgspec.UNSET and envelope.post not in rules.machines:
+        return "needs-a-passkey"
+    if body.type == "Cancel" or content.outcome == "refused":
+        return "" if content.typed is msgspec.UNSET else "typed-where-nothing-is-asked"
+    if content.typed is msgspec.UNSET:
+        return "not-typed" if is_real else ""
+    return confirming.defect(content.typed, envelope.realm, body.areas)
+
+
+def automatic_defect(body: AlertBody, rules: AlertRules) -> str:
+    """Why an alert that no person has signed is none, or an empty text: its partner's root must have allowed it."""
+    terms = rules.automatic
+    if body.automatic is not True or body.type == "Cancel":
+        return "second-person-needed"
+    if terms is None:
+        return "automatic-not-allowed"
+    if body.basis is msgspec.UNSET or BASES.index(body.basis) < BASES.index(terms.needs):
+        return "automatic-not-sure-enough"
+    first_ns = min((area.from_ns for area in body.areas), default=0)
+    return "automatic-with-time-left" if first_ns - body.sent_ns > seconds(terms.below_s) else ""
+
+
+def _second_defect(body: AlertBody, message: Message, rules: AlertRules, origin: str) -> str:
+    if not rules.second_by_partner:
+        return "second-by-partner-not-allowed"
+    return corroboration_defect(body, message, origin, seconds(rules.fresh_s))
 
 
 def _approves(message: Message, body: AlertBody) -> bool:
@@ -218,7 +326,8 @@ def _approves(message: Message, body: AlertBody) -> bool:
     return (
         isinstance(content, DecisionBody)
         and content.subject == body.digest
-        and content.unit == body.unit == message.signer.unit
+        and content.unit == body.unit
+        and (not message.envelope.post or message.signer.unit == body.unit)
         and content.decision == (CANCEL if body.type == "Cancel" else ISSUE)
         and (content.step, content.outcome) in APPROVING
     )

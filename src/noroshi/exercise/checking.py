@@ -12,31 +12,24 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from math import isfinite
 from typing import TypeVar
 
+import msgspec
+
 from noroshi.documents import Path, fail, suggest
-from noroshi.exercise.coalition import units_to_nodes
+from noroshi.exercise.cast import units_to_nodes
+from noroshi.exercise.injects import CapInject
 from noroshi.exercise.loading import Loaded, choices
 from noroshi.exercise.scenario import (
-    Acknowledged,
-    AlertIssued,
-    AlertNames,
-    AlertNever,
-    AlertOmits,
     Choice,
-    Consulted,
-    EndReachesSame,
     LinkDown,
-    MessageInject,
     NodeDown,
-    PassedAfterObservation,
-    PostAbsent,
+    Relay,
     ReportNever,
     ReportWithin,
     Scenario,
-    SensorDown,
-    WarningLead,
     in_force,
     selected,
 )
+from noroshi.exercise.varying import changed, meant, name_of
 from noroshi.structure import Catalogue, Structure
 from noroshi.structure.nodes import AssignmentError
 
@@ -58,9 +51,13 @@ def check_scenario(
     check.sensors()
     check.flights()
     check.posts()
+    check.relays()
     check.consultations()
     check.injects()
     check.expectations()
+    check.variations()
+    check.costs()
+    check.background()
 
 
 class _Check:
@@ -191,6 +188,8 @@ class _Check:
         self.once(rows, lambda one: one.id, "this flight")
         for path, flight in rows:
             self.in_time((*path, "launch_s"), flight.launch_s)
+            for name in flight.false_for:
+                self.known((*path, "false_for"), name, _ids(self, "sensors"), "sensor")
             if not isfinite(flight.range_km + flight.apogee_km) or flight.range_km > 15_000:
                 self.fail((*path, "range_km"), f"{flight.range_km:g} km is too far", "use at most 15000")
             if not 50 <= flight.apogee_km <= 10_000:
@@ -206,6 +205,27 @@ class _Check:
                 self.fail((*path, "id"), cause, f"call it {post.unit}.{post.id.rpartition('.')[2]}")
             if len(set(post.duties)) != len(post.duties):
                 self.fail((*path, "duties"), "a duty is given twice", "give each once")
+
+    def relays(self) -> None:
+        rows = list(self.kept(("relays",), self.scenario.relays))
+        self.once(rows, lambda one: one.id, "this relay")
+        first: dict[str, Relay] = {}
+        for path, relay in rows:
+            self.unit((*path, "unit"), relay.unit)
+            for index, window in enumerate(relay.down):
+                self.in_time((*path, "down", index, "from_s"), window.from_s)
+            for index, hop in enumerate(relay.broken):
+                if hop >= relay.last_hops:
+                    cause = f"it has no last hop {hop}"
+                    self.fail(
+                        (*path, "broken", index), cause, f"they are numbered 0 to {relay.last_hops - 1}"
+                    )
+            other = first.setdefault(relay.roster or relay.id, relay)
+            if (other.last_hops, other.unit) != (relay.last_hops, relay.unit):
+                cause = f"{other.id} of the same roster has {other.last_hops} last hops of {other.unit}"
+                self.fail(
+                    (*path, "last_hops"), cause, "relays of one roster have the same last hops and unit"
+                )
 
     def consultations(self) -> None:
         posts = {one.id: one for _, one in self.kept(("posts",), self.scenario.posts)}
@@ -233,50 +253,122 @@ class _Check:
         down: dict[str, float] = {}
         for path, inject in sorted(rows, key=lambda row: row[1].at_s):
             self.in_time((*path, "at_s"), inject.at_s)
+            self.names(path, inject)
             match inject:
-                case MessageInject():
-                    self.unit((*path, "unit"), inject.unit)
                 case LinkDown():
-                    self.pair((*path, "between"), inject.between)
                     if frozenset(inject.between) not in links:
                         cause = f"there is no link between {inject.between[0]} and {inject.between[1]}"
                         self.fail((*path, "between"), cause, "name a link of the scenario")
                 case NodeDown():
-                    self.known((*path, "node"), inject.node, self.nodes_known, "node")
                     if inject.at_s < down.get(inject.node, 0.0):
                         cause = f"{inject.node} is down already at {inject.at_s:g} s"
                         self.fail((*path, "at_s"), cause, f"begin after {down[inject.node]:g} s")
                     down[inject.node] = inject.at_s + inject.for_s
-                case SensorDown():
-                    self.known((*path, "sensor"), inject.sensor, _ids(self, "sensors"), "sensor")
-                case PostAbsent():
-                    self.known((*path, "post"), inject.post, _ids(self, "posts"), "post")
 
     def expectations(self) -> None:
         rows = list(self.kept(("expectations",), self.scenario.expectations))
         self.once(rows, lambda one: one.id, "this expectation")
         for path, one in rows:
-            match one:
-                case ReportWithin() | ReportNever():
-                    for field, partner in (("from", one.origin), ("to", one.receiver)):
-                        self.known((*path, field), partner, self.partners_known, "partner")
-                    if one.origin == one.receiver:
-                        self.fail(
-                            (*path, "to"), "a partner does not report to itself", "name another partner"
-                        )
-                case WarningLead() | PassedAfterObservation():
-                    self.known((*path, "partner"), one.partner, self.partners_known, "partner")
-                case (
-                    AlertNames()
-                    | AlertOmits()
-                    | AlertIssued()
-                    | AlertNever()
-                    | Acknowledged()
-                    | EndReachesSame()
-                ):
-                    self.unit((*path, "unit"), one.unit)
-                case Consulted():
-                    self.decision((*path, "decision"), one.decision)
+            self.names(path, one)
+            if isinstance(one, ReportWithin | ReportNever) and one.origin == one.receiver:
+                self.fail((*path, "to"), "a partner does not report to itself", "name another partner")
+
+    def variations(self) -> None:
+        """Each row of `vary` must be about something, and leave numbers that a scenario may say."""
+        for index, row in enumerate(self.scenario.vary):
+            path: Path = ("vary", index)
+            elements = self.scenario.world.flights if row.of == "flights" else getattr(self.scenario, row.of)
+            for name in row.only:
+                self.known((*path, "only"), name, [name_of(one) for one in elements], f"element of {row.of}:")
+            if row.least > row.most:
+                self.fail(
+                    (*path, "least"), f"{row.least:g} is more than {row.most:g}", "give the lesser number"
+                )
+            if not any(meant(one, row) for one in elements):
+                cause = f"none of the {row.of} has a number {row.field!r}"
+                self.fail((*path, "field"), cause, "name a number of these elements")
+            for end, share in (("least", 0.0), ("most", 1.0)):
+                drawn = changed(self.scenario, row, lambda name, share=share: share)
+                try:
+                    msgspec.convert(msgspec.to_builtins(drawn), Scenario, strict=False)
+                except msgspec.ValidationError as error:
+                    self.fail((*path, end), f"it gives what no scenario may say: {error}", "narrow it")
+
+    def costs(self) -> None:
+        scenario = self.scenario
+        rows: dict[str, Iterable[Choice]] = {
+            "injects": scenario.injects, "sensors": scenario.sensors, "posts": scenario.posts,
+        }  # fmt: skip
+        for index, one in enumerate(scenario.costs):
+            path: Path = ("costs", index)
+            if (one.instead is None) == (one.without is None):
+                self.fail(path, "it must be held against one thing", "give either `instead` or `without`")
+            if one.partner is None and one.unit is None:
+                self.fail(path, "it does not say of whom", "give `partner` or `unit`")
+            if one.partner is not None:
+                self.known((*path, "partner"), one.partner, self.partners_known, "partner")
+            if one.unit is not None:
+                self.unit((*path, "unit"), one.unit)
+            if one.without is not None:
+                for field, elements in rows.items():
+                    for name in getattr(one.without, field):
+                        known = [name_of(each) for each in elements]
+                        self.known((*path, "without", field), name, known, field.removesuffix("s"))
+                for partner in one.without.rules:
+                    self.known((*path, "without", "rules"), partner, self.partners_known, "partner")
+
+    def background(self) -> None:
+        """What a study of days names must be there."""
+        study = self.scenario.background
+        if study is None:
+            return
+        here: Path = ("background",)
+        flights = tuple(one.id for one in self.scenario.world.flights)
+        for field in ("benign", "launches", "trues"):
+            for index, one in enumerate(getattr(study, field)):
+                self.known((*here, field, index, "flight"), one.flight, flights, "flight")
+                if field != "benign":
+                    self.known((*here, field, index, "notice"), one.notice, _ids(self, "injects"), "inject")
+        for index, alarm in enumerate(study.benign):
+            for number, sensor in enumerate(alarm.sensors):
+                self.known(
+                    (*here, "benign", index, "sensors", number), sensor, _ids(self, "sensors"), "sensor"
+                )
+            if alarm.most_s < alarm.least_s:
+                self.fail((*here, "benign", index, "most_s"), "it is below least_s", "give a longer time")
+        self.known((*here, "partner"), study.partner, self.partners_known, "partner")
+        self.unit((*here, "unit"), study.unit)
+
+    def names(self, path: Path, one: Choice) -> None:
+        """What the fields of an inject or an expectation name must be there: `unit` is a unit in all."""
+        for field in msgspec.structs.fields(one):
+            place, value = (*path, field.encode_name), getattr(one, field.name)
+            if value is None or value == "":
+                continue
+            match field.name:
+                case "unit":
+                    self.unit(place, value)
+                case "node":
+                    self.known(place, value, self.nodes_known, "node")
+                case "partner" | "origin" | "receiver":
+                    self.known(place, value, self.partners_known, "partner")
+                case "sensor":
+                    self.known(place, value, _ids(self, "sensors"), "sensor")
+                case "post":
+                    self.known(place, value, _ids(self, "posts"), "post")
+                case "decision":
+                    self.decision(place, value)
+                case "relay":
+                    self.known(place, value, _ids(self, "relays"), "relay")
+                case "roster":
+                    relays = [one for _, one in self.kept(("relays",), self.scenario.relays)]
+                    self.known(place, value, [one.roster or one.id for one in relays], "roster")
+                case "between":
+                    self.pair(place, value)
+                case "refers":
+                    for name in value:
+                        files = [each.id for each in self.scenario.injects if isinstance(each, CapInject)]
+                        self.known(place, name, [each for each in files if each != name_of(one)], "file:")
 
     def decision(self, path: Path, decision: str) -> None:
         self.known(path, decision, self.catalogue.decision_ids, "decision")

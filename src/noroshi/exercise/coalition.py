@@ -11,21 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
-import numpy as np
 
 from noroshi.clock import from_iso, seconds
 from noroshi.command.posts import Seat
-from noroshi.exercise.scenario import Partner, Post, Scenario, Sensor, selected
-from noroshi.geo.frames import geodetic_to_ecef
+from noroshi.command.warrant import SCHEMA as WARRANT_SCHEMA
+from noroshi.command.warrant import Warrant, warranted
+from noroshi.exercise.cast import Keys, cast_of_scenario
+from noroshi.exercise.scenario import Partner, Post, Relay, Scenario, selected
 from noroshi.messages import KINDS, Certificate, Envelope, Scheme, certify, derive, label_for, seal
 from noroshi.messages.bodies import InjectBody
 from noroshi.messages.signing import ID_BYTES
-from noroshi.node.inputs import Genesis, PostRow, RuleSet, Secrets, SensorRow
+from noroshi.node.inputs import Genesis, Secrets
 from noroshi.structure import Catalogue, Structure
-from noroshi.structure.nodes import assign
+from noroshi.warning import AreaList
 
 VALID_BEFORE_S = 86_400.0
 VALID_AFTER_S = 7 * 86_400.0
@@ -37,7 +39,7 @@ CONTROL = "control"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One partner in the exercise: its node's genesis and secrets, and the seats of its posts."""
+    """One partner in the exercise: its node's genesis and secrets, the seats of its posts, its relays and their keys."""
 
     partner: Partner
     genesis: Genesis
@@ -45,6 +47,7 @@ class Member:
     posts: tuple[Post, ...]
     seats: Mapping[str, Seat]
     control: Seat
+    relays: tuple[tuple[Relay, Seat], ...] = ()
 
     @property
     def node(self) -> str:
@@ -84,15 +87,6 @@ class Coalition:
         return self.member(self.members[0].genesis.nodes[unit])
 
 
-def units_to_nodes(scenario: Scenario, structure: Structure) -> dict[str, str]:
-    """Which node serves each unit: its nation's, or the one that `shared_units` names; nobody serves external ones.
-
-    scenario: as `selected` for this structure. Raises AssignmentError; `checking` refuses it with its line.
-    """
-    nodes = {partner.node: (partner.nation,) for partner in scenario.partners}
-    return assign(structure, nodes, {row.unit: row.node for row in scenario.shared_units})
-
-
 def found(
     scenario: Scenario,
     structure: Structure,
@@ -101,44 +95,43 @@ def found(
     entropy: bytes,
     scheme: Scheme,
     places_digest: bytes,
+    areas: Mapping[str, AreaList] = MappingProxyType({}),
 ) -> Coalition:
-    """The coalition of a checked scenario under a structure."""
+    """The coalition of a checked scenario under a structure. areas: own areas of partners that have some."""
+    cast = cast_of_scenario(scenario, structure, catalogue)
     scenario = selected(scenario, structure.id)
     keys = _Keys(scenario, entropy, scheme)
-    nodes = units_to_nodes(scenario, structure)
-    partners = scenario.partners
-    node_of = {one.id: one.node for one in partners}
+    nodes, partners = cast.nodes, scenario.partners
     posts = {one.node: tuple(p for p in scenario.posts if nodes.get(p.unit) == one.node) for one in partners}
+    relays = {
+        one.node: tuple(r for r in scenario.relays if nodes.get(r.unit) == one.node) for one in partners
+    }
     certificates = [keys.certificate(one, "node", one.node, "") for one in partners]
     certificates += [keys.certificate(one, "post", p.id, p.unit) for one in partners for p in posts[one.node]]
     certificates += [keys.certificate(one, "control", CONTROL, "") for one in partners]
+    roots = {each.id: keys.root(each.id) for each in partners}
     members = []
-    for one in partners:
+    for one, taking in zip(partners, cast.taking, strict=True):
         ids = keys.secret(one.id, "ids", one.node)
-        genesis = Genesis(
-            realm=scenario.realm,
-            title=scenario.title,
-            partner=one.id,
-            node=one.node,
-            scheme=scheme.name,
-            roots={each.id: keys.root(each.id) for each in partners},
-            certificates=tuple(certificates),
-            structure=structure,
-            catalogue=catalogue,
-            nodes=nodes,
-            partners={each.id: each.nation for each in partners},
-            node_partners={each.node: each.id for each in partners},
-            wires=tuple((node_of[link.between[0]], node_of[link.between[1]]) for link in scenario.links),
-            assessing_unit=one.assessing[0].unit,
-            sensors=tuple(_sensor_row(s, ids) for s in scenario.sensors if nodes.get(s.unit) == one.node),
-            posts=tuple(_post_row(post, scenario) for post in posts[one.node]),
-            rules=RuleSet(**{name: getattr(one.rules, name) for name in RuleSet.__struct_fields__}),
-            places_digest=places_digest,
+        held = Keys(
+            ids=ids, scheme=scheme.name, roots=roots, warrant=keys.warrant(one),
+            certificates=(*certificates, *(keys.certificate(one, "relay", r.id, r.unit) for r in relays[one.node])),
+        )  # fmt: skip
+        genesis = cast.genesis(
+            taking, held, places_digest=places_digest, areas=areas.get(one.id, msgspec.UNSET)
         )
         secrets = Secrets(signing=keys.secret(one.id, "node", one.node), ids=ids)
         seats = {post.id: keys.seat(one, "post", post.id, post.unit) for post in posts[one.node]}
         members.append(
-            Member(one, genesis, secrets, posts[one.node], seats, keys.seat(one, "control", CONTROL, ""))
+            Member(
+                one,
+                genesis,
+                secrets,
+                posts[one.node],
+                seats,
+                keys.seat(one, "control", CONTROL, ""),
+                tuple((r, keys.seat(one, "relay", r.id, r.unit)) for r in relays[one.node]),
+            )
         )
     return Coalition(scenario, structure, tuple(members))
 
@@ -164,11 +157,6 @@ def inject_message(member: Member, inject: str, unit: str, text: str, now_ns: in
     return seal(envelope, body, own, member.control.scheme, member.control.secret).raw
 
 
-def pseudonym(ids: bytes, sensor: str) -> str:
-    """What partners call a sensor of the node with this secret of ids."""
-    return f"radar-{derive(ids, 'sensor', sensor)[:3].hex()}"
-
-
 class _Keys:
     """Secrets of a realm by their purpose, and the certificates that the partners' roots sign for them."""
 
@@ -186,8 +174,24 @@ class _Keys:
     def root(self, partner: str) -> bytes:
         return self._scheme.public_key(self.secret(partner, "root", ""))
 
+    def warrant(self, partner: Partner) -> bytes | msgspec.UnsetType:
+        """What the partner's root allows its alerting units, where the scenario says anything of it.
+
+        The packaged words need no warrant: an exercise is founded with them approved.
+        """
+        if partner.rules.alerts is None:
+            return msgspec.UNSET
+        bare = Warrant(
+            schema=WARRANT_SCHEMA,
+            realm=self._realm,
+            partner=partner.id,
+            version=1,
+            rules=partner.rules.alerts,
+        )
+        return warranted(bare, self._scheme, self.secret(partner.id, "root", ""))
+
     def certificate(
-        self, partner: Partner, role: Literal["node", "post", "control"], subject: str, unit: str
+        self, partner: Partner, role: Literal["node", "post", "control", "relay"], subject: str, unit: str
     ) -> Certificate:
         bare = Certificate(
             realm=self._realm,
@@ -201,7 +205,9 @@ class _Keys:
         )
         return certify(self._scheme, self.secret(partner.id, "root", ""), bare)
 
-    def seat(self, partner: Partner, role: Literal["post", "control"], subject: str, unit: str) -> Seat:
+    def seat(
+        self, partner: Partner, role: Literal["post", "control", "relay"], subject: str, unit: str
+    ) -> Seat:
         return Seat(
             self.certificate(partner, role, subject, unit),
             partner.node,
@@ -209,28 +215,3 @@ class _Keys:
             self.secret(partner.id, role, subject),
             self.secret(partner.id, f"{role} ids", subject),
         )
-
-
-def _post_row(post: Post, scenario: Scenario) -> PostRow:
-    """The seat as its node knows it; a post that may ask for a decision has it in its duty."""
-    asks = tuple(f"request:{one.decision}" for one in scenario.consultations if one.post == post.id)
-    duties = tuple(duty for duty in post.duties if duty != "request") + asks
-    return PostRow(id=post.id, unit=post.unit, title=post.title, duties=duties)
-
-
-def _sensor_row(sensor: Sensor, ids: bytes) -> SensorRow:
-    """The sensor as its node knows it; partners see a pseudonym that tells nothing."""
-    site = geodetic_to_ecef(np.radians(sensor.lat_deg), np.radians(sensor.lon_deg), sensor.height_m)[0]
-    return SensorRow(
-        id=sensor.id,
-        unit=sensor.unit,
-        sensing=sensor.sensing,
-        pseudonym=pseudonym(ids, sensor.id),
-        site_m=(float(site[0]), float(site[1]), float(site[2])),
-        sigma_rate_mps=sensor.sigma_range_rate_mps or msgspec.UNSET,
-        sigma=(
-            sensor.sigma_range_m or 0.0,
-            sensor.sigma_azimuth_mrad / 1e3,
-            sensor.sigma_elevation_mrad / 1e3,
-        ),
-    )

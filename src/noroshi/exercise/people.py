@@ -23,8 +23,11 @@ from noroshi.exercise.draws import log_normal, uniform
 from noroshi.exercise.scenario import Consultation, Post
 
 NS_PER_MS = 1_000_000
-CHOICES = frozenset({"concur", "approve-alert", "originate-alert"})
+CHOICES = frozenset({"concur", "approve-alert", "originate-alert", "agree-warning", "correct-count"})
 """Actions that a person may also refuse."""
+
+READ = frozenset({"task", "alert", "correction"})
+"""Types of the staff's rows that a person reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,14 @@ class Person:
         return start_ns
 
 
+@dataclass(frozen=True, slots=True)
+class _Retraction:
+    """What a post is to take back, and whether it tells the public."""
+
+    reason: str
+    correction: bool
+
+
 class People:
     """The modelled persons of one node. `key` keys their draws."""
 
@@ -80,6 +91,14 @@ class People:
         self._over: set[str] = set()
         self._alerted = False
         self._waiting: list[Mapping[str, Any]] = []
+        self._corrections: dict[str, Mapping[str, Any]] = {}
+        self._retractions: dict[str, _Retraction] = {}
+
+    def retract(self, post: str, at_ns: int, name: str, reason: str, *, correction: bool = True) -> None:
+        """This post takes back, at this time, what then stands; without `correction` it tries to tell nobody."""
+        self._retractions[name] = _Retraction(reason, correction)
+        self._serial += 1
+        heappush(self._queue, (at_ns, self._serial, post, {"task": f"inject:{name}", "retraction": name}))
 
     def absent(self, post: str, from_ns: int, to_ns: int) -> None:
         """Nobody is at this post from one time to another (NEVER: to the end)."""
@@ -87,7 +106,11 @@ class People:
 
     def shown(self, now_ns: int, row: Mapping[str, Any]) -> None:
         """Reads one row of the node's staff stream; rows that are no task, or seen before, change nothing."""
-        if row["type"] == "alert" and not self._alerted:
+        if row["type"] == "correction":
+            self._corrections.pop(row["answer"]["subject"], None)
+            if row["state"] == "ready":
+                self._corrections[row["answer"]["subject"]] = row
+        elif row["type"] == "alert" and not self._alerted:
             self._alerted = True
             waiting, self._waiting = self._waiting, []
             for task in waiting:
@@ -113,10 +136,31 @@ class People:
             if task["task"] in self._over or (deadline_ms and now_ns > deadline_ms * NS_PER_MS):
                 continue
             person = self._persons[post]
+            if "retraction" in task:
+                ready += self._taken_back(now_ns, person, self._retractions[task["retraction"]], task["task"])
+                continue
             outcome = person.post.answer if task["action"] in CHOICES else "concur"
-            raw = answer(task["answer"], outcome, person.seat, now_ns)
+            if task["action"] == "stop-alert":  # who agrees with alerts keeps the one that went out by itself
+                outcome = "refuse" if person.post.answer == "concur" else "concur"
+            raw = answer(task["answer"], outcome, person.seat, now_ns, task["answer"].get("confirm", ""))
             ready.append(Answer(post, task["task"], task["action"], raw))
         return ready
+
+    def _taken_back(self, now_ns: int, person: Person, what: _Retraction, task: str) -> list[Answer]:
+        """The signed end of every alert that stands at this post's unit; without a correction, what nobody may sign."""
+        rows = [
+            row
+            for row in self._corrections.values()
+            if row["reason"] == what.reason and person.post.id in row["posts"]
+        ]
+        answers = []
+        for row in rows:
+            fields = dict(row["answer"])
+            if not what.correction:
+                fields |= {"subject": "", "task": task}
+            raw = answer(fields, "concur", person.seat, now_ns)
+            answers.append(Answer(person.post.id, task, "retract-alert", raw))
+        return answers
 
     def _consider(self, now_ns: int, task: Mapping[str, Any]) -> None:
         if task["action"] == "request":

@@ -19,10 +19,12 @@ import msgspec
 
 from noroshi.clock import NEVER, seconds
 from noroshi.exercise.audit import Reading
-from noroshi.exercise.coalition import Coalition, Member, inject_message
+from noroshi.exercise.coalition import Coalition, Member
+from noroshi.exercise.injecting import Act, Handed, plan_injects
+from noroshi.exercise.injects import PostAbsent, Retract
 from noroshi.exercise.kernel import Kernel
-from noroshi.exercise.people import Answer, People
-from noroshi.exercise.scenario import LinkDown, MessageInject, NodeDown, PostAbsent
+from noroshi.exercise.people import READ, Answer, People
+from noroshi.exercise.relays import Relays
 from noroshi.exercise.wires import State, Wire
 from noroshi.exercise.world import Look, Truth, looks
 from noroshi.geo.places import PlaceTable
@@ -35,6 +37,9 @@ from noroshi.sharing.link import Attested, Receipted, Restarted, Row
 
 Progress = Callable[[int, str, str], None]
 """Told the time (ns), the node, and one sentence of its timeline, as it happens."""
+
+AT_ONCE = 1_000
+"""Rows that a modelled relay takes at a time: more than there are."""
 
 WORLD, LINE, TIMER, PERSON = 0, 1, 2, 3
 """Priorities at one instant: the world first, people last."""
@@ -79,6 +84,7 @@ class Shell:
         self.store = store
         self.people = people
         self.wires: dict[str, Wire] = {}
+        self.relays: Relays | None = None
         self._kernel = kernel
         self._places = places
         self._progress = progress
@@ -176,6 +182,9 @@ class Shell:
         changed = LinkChanged(party=partner_party(partner), state=state, offset_s=offset_s, error_s=error_s)
         self.take(now_ns, [changed])
 
+    def relay_rows(self, party: str, after: int) -> list[OutboxRow]:
+        return self.store.outbox(party, after, AT_ONCE)
+
     # After a commit
 
     def _after(self, now_ns: int, batches: Iterable[Batch]) -> None:
@@ -189,6 +198,9 @@ class Shell:
         for partner, wire in sorted(self.wires.items()):
             if partner_party(partner) in parties:
                 wire.wake(self.own, now_ns)
+        if self.relays is not None:
+            for party in sorted(parties):
+                self.relays.woken(party, now_ns)
         self._set_timer(now_ns)
         self._set_person(now_ns)
 
@@ -196,7 +208,7 @@ class Shell:
         seen = _SEEN.decode(data)
         if seen.says:
             self._progress(now_ns, self.name, seen.says)
-        if seen.type in ("task", "alert"):
+        if seen.type in READ:
             self.people.shown(now_ns, msgspec.json.decode(data))
 
     def _set_timer(self, now_ns: int) -> None:
@@ -232,12 +244,47 @@ def _spoken(answer: Answer) -> Received:
 
 @dataclass(slots=True)
 class _Stage:
-    """A run while it is set up and played."""
+    """A run while it is set up and played. Implements `injecting.Controls`."""
 
     kernel: Kernel
     coalition: Coalition
+    key: bytes
     shells: dict[str, Shell] = field(default_factory=dict)
     wires: dict[frozenset[str], Wire] = field(default_factory=dict)
+    relays: Relays | None = None
+
+    def plan(self, at_s: float, act: Act) -> None:
+        self.kernel.at(self.coalition.start_ns + seconds(at_s), _acted, act, WORLD)
+
+    def cut(self, between: tuple[str, str]) -> None:
+        self.wires[frozenset(between)].cut(self.kernel.now_ns)
+
+    def heal(self, between: tuple[str, str]) -> None:
+        self.wires[frozenset(between)].heal(self.kernel.now_ns)
+
+    def kill(self, node: str) -> None:
+        self.shells[node].die(self.kernel.now_ns)
+
+    def rise(self, node: str) -> None:
+        self.shells[node].rise(self.kernel.now_ns)
+
+    def relay_down(self, name: str) -> None:
+        assert self.relays is not None
+        self.relays.down(name)
+
+    def relay_up(self, name: str) -> None:
+        assert self.relays is not None
+        self.relays.up(name)
+
+    def give(self, node: str, given: Handed) -> None:
+        self.shells[node].take(self.kernel.now_ns, [given])
+
+    def files(self, node: str) -> list[bytes]:
+        return [data for _, data in alerts_of(self.shells[node].store)]
+
+
+def _acted(now_ns: int, act: Act) -> None:
+    act(now_ns)
 
 
 def play(
@@ -251,19 +298,26 @@ def play(
     """Plays the whole scenario. store_for gives each node its empty store. Raises what a node or a store raises."""
     start_ns = coalition.start_ns
     end_ns = start_ns + seconds(coalition.scenario.duration_s)
-    stage = _Stage(Kernel(start_ns), coalition)
+    stage = _Stage(Kernel(start_ns), coalition, entropy)
     for member in coalition.members:
         people = people_of(coalition, member, entropy)
         store = store_for(member.node)
         stage.shells[member.node] = Shell(stage.kernel, member, store, places, people, progress)
     _join(stage, entropy)
+    stage.relays = Relays(
+        stage.kernel, entropy,
+        {m.node: (stage.shells[m.node], m.genesis, m.relays) for m in coalition.members if m.relays},
+    )  # fmt: skip
+    for shell in stage.shells.values():
+        shell.relays = stage.relays
     for shell in stage.shells.values():
         shell.begin(start_ns)
     for wire in stage.wires.values():
         stage.kernel.at(start_ns, wire.connect, None, LINE)
+    stage.relays.begin(start_ns)
     truth = Truth(coalition)
     _set_world(stage, looks(coalition, entropy, truth))
-    _set_injects(stage)
+    plan_injects(stage)
     events = stage.kernel.run(end_ns)
     return _result(stage, events, end_ns, truth)
 
@@ -279,6 +333,9 @@ def people_of(coalition: Coalition, member: Member, entropy: bytes) -> People:
             people.absent(
                 inject.post, from_ns, NEVER if inject.for_s is None else from_ns + seconds(inject.for_s)
             )
+        elif isinstance(inject, Retract) and inject.post in member.seats:
+            at_ns = coalition.start_ns + seconds(inject.at_s)
+            people.retract(inject.post, at_ns, inject.id, inject.reason, correction=inject.correction)
     return people
 
 
@@ -294,14 +351,6 @@ def _join(stage: _Stage, entropy: bytes) -> None:
         wire = Wire(stage.kernel, link, one, other, stage.coalition.realm, entropy)
         one.wires[other.own] = other.wires[one.own] = wire
         stage.wires[frozenset(link.between)] = wire
-        for window in link.down:
-            _set_cut(stage, wire, window.from_s, window.for_s)
-
-
-def _set_cut(stage: _Stage, wire: Wire, from_s: float, for_s: float) -> None:
-    from_ns = stage.coalition.start_ns + seconds(from_s)
-    stage.kernel.at(from_ns, wire.cut, None, WORLD)
-    stage.kernel.at(from_ns + seconds(for_s), wire.heal, None, WORLD)
 
 
 def _set_world(stage: _Stage, seen: Iterable[Look]) -> None:
@@ -312,32 +361,6 @@ def _set_world(stage: _Stage, seen: Iterable[Look]) -> None:
 def _detect(now_ns: int, what: tuple[Shell, Look]) -> None:
     shell, look = what
     shell.take(now_ns, [look.detections])
-
-
-def _set_injects(stage: _Stage) -> None:
-    coalition = stage.coalition
-    for inject in coalition.scenario.injects:
-        at_ns = coalition.start_ns + seconds(inject.at_s)
-        if isinstance(inject, LinkDown):
-            _set_cut(stage, stage.wires[frozenset(inject.between)], inject.at_s, inject.for_s)
-        elif isinstance(inject, NodeDown):
-            shell = stage.shells[inject.node]
-            stage.kernel.at(at_ns, shell.die, None, WORLD)
-            stage.kernel.at(at_ns + seconds(inject.for_s), shell.rise, None, WORLD)
-        elif isinstance(inject, MessageInject):
-            member = coalition.serving(inject.unit)
-            stage.kernel.at(at_ns, _tell, (stage.shells[member.node], member, inject), WORLD)
-
-
-def _tell(now_ns: int, what: tuple[Shell, Member, MessageInject]) -> None:
-    shell, member, inject = what
-    shell.take(now_ns, [control_input(member, inject, now_ns)])
-
-
-def control_input(member: Member, inject: MessageInject, now_ns: int) -> Received:
-    """Exercise control's words as an input of the node that serves the unit."""
-    raw = inject_message(member, inject.id, inject.unit, inject.text, now_ns)
-    return Received(party=f"control:{member.control.certificate.subject}", number=0, raw=raw)
 
 
 def alerts_of(store: Reading) -> list[tuple[str, bytes]]:

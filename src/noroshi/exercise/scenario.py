@@ -18,40 +18,110 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from noroshi.node.inputs import RuleSet
+from noroshi.exercise.background_parts import Background
+from noroshi.exercise.expectations import (
+    Acknowledged,
+    AlertIssued,
+    AlertNames,
+    AlertNever,
+    AlertOmits,
+    AnyExpectation,
+    Consulted,
+    EndReachesSame,
+    Expectation,
+    Intact,
+    PassedAfterObservation,
+    ReportNever,
+    ReportWithin,
+    WarningLead,
+)
+from noroshi.exercise.injects import (
+    AnyInject,
+    Inject,
+    LinkDown,
+    MessageInject,
+    NodeDown,
+    PostAbsent,
+    SensorDown,
+)
+from noroshi.exercise.parts import (
+    Choice,
+    LabelWord,
+    Latitude,
+    Longitude,
+    Name,
+    Part,
+    Positive,
+    Relay,
+    RuleName,
+    Rules,
+    ScenarioName,
+    Seconds,
+    Share,
+    Trigraph,
+    When,
+    Window,
+)
+from noroshi.exercise.trials import Cost, Varied
 
 SCHEMA = "noroshi.scenario/1"
 
-Name = Annotated[
-    str, Meta(pattern="^[a-z0-9][a-z0-9.-]{0,63}$", description="lower-case letters, digits, dot, dash")
+__all__ = [
+    "SCHEMA",
+    "Acknowledged",
+    "AlertIssued",
+    "AlertNames",
+    "AlertNever",
+    "AlertOmits",
+    "AnyExpectation",
+    "AnyInject",
+    "Assessing",
+    "Choice",
+    "Consultation",
+    "Consulted",
+    "Cost",
+    "Duty",
+    "EndReachesSame",
+    "Expectation",
+    "Flight",
+    "Inject",
+    "Intact",
+    "LabelWord",
+    "Latitude",
+    "Link",
+    "LinkDown",
+    "Longitude",
+    "MessageInject",
+    "Name",
+    "NodeDown",
+    "Part",
+    "Partner",
+    "PassedAfterObservation",
+    "Positive",
+    "Post",
+    "PostAbsent",
+    "Relay",
+    "ReportNever",
+    "ReportWithin",
+    "Response",
+    "RuleName",
+    "Rules",
+    "Scenario",
+    "ScenarioName",
+    "Seconds",
+    "Sensor",
+    "SensorDown",
+    "Share",
+    "SharedUnit",
+    "Trigraph",
+    "Varied",
+    "WarningLead",
+    "When",
+    "Window",
+    "World",
+    "in_force",
+    "selected",
 ]
-Trigraph = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 3166 alpha-3, for example JPN")]
-Seconds = Annotated[float, Meta(ge=0.0)]
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-Latitude = Annotated[float, Meta(ge=-90.0, le=90.0)]
-Longitude = Annotated[float, Meta(ge=-180.0, le=180.0)]
-Positive = Annotated[float, Meta(gt=0.0)]
-LabelWord = Literal["notional", "reported"]
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all parts of a scenario share: they are immutable, and a field that is not known is an error."""
-
-
-class When(Part, frozen=True, kw_only=True):
-    """In force only under one of these structures (their ids)."""
-
-    structure: Annotated[tuple[str, ...], Meta(min_length=1)]
-
-
-class Choice(Part, frozen=True, kw_only=True):
-    """An element that may be in force under some structures only."""
-
-    when: When | None = None
-
-
-class Rules(RuleSet, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The partner's policy: any of the fields of `noroshi.node.inputs.RuleSet`."""
 
 
 class Assessing(Choice, frozen=True, kw_only=True):
@@ -61,7 +131,10 @@ class Assessing(Choice, frozen=True, kw_only=True):
 
 
 class Partner(Part, frozen=True, kw_only=True):
-    """A nation that takes part: its trigraph, its nation code in the structure, its node, its policy."""
+    """A nation that takes part: its trigraph, its nation code in the structure, its node, its policy.
+
+    areas: an agency's own areas, a GeoJSON file beside the scenario.
+    """
 
     id: Trigraph
     nation: str
@@ -69,6 +142,7 @@ class Partner(Part, frozen=True, kw_only=True):
     node: Name
     assessing: Annotated[tuple[Assessing, ...], Meta(min_length=1)]
     rules: Rules = Rules()
+    areas: str = ""
 
 
 class SharedUnit(Choice, frozen=True, kw_only=True):
@@ -76,13 +150,6 @@ class SharedUnit(Choice, frozen=True, kw_only=True):
 
     unit: str
     node: Name
-
-
-class Window(Part, frozen=True, kw_only=True):
-    """A span of time, from the scenario's start."""
-
-    from_s: Seconds
-    for_s: Positive
 
 
 class Link(Choice, frozen=True, kw_only=True):
@@ -122,7 +189,10 @@ class Sensor(Choice, frozen=True, kw_only=True):
 
 
 class Flight(Choice, frozen=True, kw_only=True):
-    """A free-fall arc: whence, which way, how far and how high. ballistic_coefficient: mass over drag area, kg/m2."""
+    """A free-fall arc: whence, which way, how far and how high. ballistic_coefficient: mass over drag area, kg/m2.
+
+    false_for: nothing flies; these sensors report it all the same, and nobody else sees anything.
+    """
 
     id: Name
     lat_deg: Latitude
@@ -133,6 +203,7 @@ class Flight(Choice, frozen=True, kw_only=True):
     launch_s: Seconds = 0.0
     ballistic_coefficient: Positive = 5000.0
     observable_above_km: Seconds = 60.0
+    false_for: tuple[Name, ...] = ()
     label: LabelWord
 
 
@@ -150,7 +221,7 @@ class Response(Part, frozen=True, kw_only=True):
     label: LabelWord
 
 
-Duty = Literal["watch", "approve", "acknowledge", "concur", "request"]
+Duty = Literal["watch", "approve", "acknowledge", "concur", "request", "notify"]
 
 
 class Post(Choice, frozen=True, kw_only=True):
@@ -173,166 +244,16 @@ class Consultation(Choice, frozen=True, kw_only=True):
     after: Literal["warning", "alert"] = "warning"
 
 
-class Inject(Choice, frozen=True, kw_only=True, tag_field="do"):
-    """Something that exercise control does, `at_s` after the start."""
-
-    id: Name
-    at_s: Seconds
-
-
-class MessageInject(Inject, frozen=True, kw_only=True, tag="message"):
-    """Exercise control tells a unit something."""
-
-    unit: str
-    text: Annotated[str, Meta(min_length=1, max_length=2000)]
-
-
-class LinkDown(Inject, frozen=True, kw_only=True, tag="link_down"):
-    """A link is cut for a time."""
-
-    between: tuple[Trigraph, Trigraph]
-    for_s: Positive
-
-
-class NodeDown(Inject, frozen=True, kw_only=True, tag="node_down"):
-    """A node dies, and comes back from its record."""
-
-    node: Name
-    for_s: Positive
-
-
-class SensorDown(Inject, frozen=True, kw_only=True, tag="sensor_down"):
-    """A sensor sees nothing; without `for_s`, to the end."""
-
-    sensor: Name
-    for_s: Positive | None = None
-
-
-class PostAbsent(Inject, frozen=True, kw_only=True, tag="post_absent"):
-    """Nobody is at a post; without `for_s`, to the end."""
-
-    post: Name
-    for_s: Positive | None = None
-
-
-AnyInject = MessageInject | LinkDown | NodeDown | SensorDown | PostAbsent
-
-
-class Expectation(Choice, frozen=True, kw_only=True, tag_field="type"):
-    """Something that must hold at the end; `id` names it in every result."""
-
-    id: Name
-
-
-class ReportWithin(
-    Expectation, frozen=True, kw_only=True, tag="report-within", rename={"origin": "from", "receiver": "to"}
-):
-    """The receiver's node holds what the origin's own sensor saw, so soon after the origin's first detection."""
-
-    origin: Trigraph
-    receiver: Trigraph
-    within_s: Positive
-
-
-class ReportNever(
-    Expectation, frozen=True, kw_only=True, tag="report-never", rename={"origin": "from", "receiver": "to"}
-):
-    """Nothing that the origin's sensors saw ever reaches the receiver's node."""
-
-    origin: Trigraph
-    receiver: Trigraph
-
-
-class WarningLead(Expectation, frozen=True, kw_only=True, tag="warning-lead"):
-    """The partner warns of a region so long before the true ground track is nearest to the point given."""
-
-    partner: Trigraph
-    region: str
-    lat_deg: Latitude
-    lon_deg: Longitude
-    at_least_s: float
-
-
-class AlertNames(Expectation, frozen=True, kw_only=True, tag="alert-names"):
-    """The unit's public alerts name each of these regions."""
-
-    unit: str
-    regions: Annotated[tuple[str, ...], Meta(min_length=1)]
-
-
-class AlertOmits(Expectation, frozen=True, kw_only=True, tag="alert-omits"):
-    """No public alert of the unit names any of these regions."""
-
-    unit: str
-    regions: Annotated[tuple[str, ...], Meta(min_length=1)]
-
-
-class AlertIssued(Expectation, frozen=True, kw_only=True, tag="alert-issued"):
-    """The unit issues a public alert, signed by so many different posts of its own."""
-
-    unit: str
-    posts: Annotated[int, Meta(ge=1)] = 2
-
-
-class AlertNever(Expectation, frozen=True, kw_only=True, tag="alert-never"):
-    """The unit issues no public alert."""
-
-    unit: str
-
-
-class Acknowledged(Expectation, frozen=True, kw_only=True, tag="acknowledged"):
-    """So large a share of the recipients of the unit's first alert has acknowledged it so soon after its issue."""
-
-    unit: str
-    share: Share
-    within_s: Positive
-
-
-class EndReachesSame(Expectation, frozen=True, kw_only=True, tag="end-reaches-same"):
-    """The end of the unit's alert goes to everybody who was sent the alert, and to nobody else."""
-
-    unit: str
-
-
-class PassedAfterObservation(Expectation, frozen=True, kw_only=True, tag="passed-after-observation"):
-    """No node says "passed" without an observation beyond; with `required`, the partner does say it."""
-
-    partner: Trigraph
-    required: bool = True
-
-
-class Consulted(Expectation, frozen=True, kw_only=True, tag="consultation"):
-    """The decision is asked for, and recorded with this outcome."""
-
-    decision: str
-    outcome: Literal["decided", "refused"] = "decided"
-
-
-class Intact(Expectation, frozen=True, kw_only=True, tag="intact"):
-    """Every record verifies, replays to itself, and nothing that was receipted is lost or repeated."""
-
-
-AnyExpectation = (
-    ReportWithin
-    | ReportNever
-    | WarningLead
-    | AlertNames
-    | AlertOmits
-    | AlertIssued
-    | AlertNever
-    | Acknowledged
-    | EndReachesSame
-    | PassedAfterObservation
-    | Consulted
-    | Intact
-)
-
-
 class Scenario(Part, frozen=True, kw_only=True):
-    """A whole scenario. Its realm is `exercise:` and its id."""
+    """A whole scenario. Its realm is `exercise:` and its id in lower case.
+
+    mirror_of: the id of the scenario whose signals these are too, here with a true event behind them; rules: which rules
+    it tries (R1 to R10); vary: what is other in each of many runs; costs: what the rules cost, of a mirror.
+    background: the days around, of a study that is made of this scenario's parts.
+    """
 
     schema: Literal["noroshi.scenario/1"]
-    id: Name
+    id: ScenarioName
     title: Annotated[str, Meta(min_length=1)]
     structure: str
     seed: Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
@@ -344,14 +265,20 @@ class Scenario(Part, frozen=True, kw_only=True):
     sensors: tuple[Sensor, ...] = ()
     world: World = World()
     posts: tuple[Post, ...] = ()
+    relays: tuple[Relay, ...] = ()
     consultations: tuple[Consultation, ...] = ()
     injects: tuple[AnyInject, ...] = ()
     expectations: tuple[AnyExpectation, ...] = ()
+    mirror_of: ScenarioName | None = None
+    rules: tuple[RuleName, ...] = ()
+    vary: tuple[Varied, ...] = ()
+    costs: tuple[Cost, ...] = ()
+    background: Background | None = None
 
     @property
     def realm(self) -> str:
         """The realm in which this scenario is played."""
-        return f"exercise:{self.id}"
+        return f"exercise:{self.id.lower()}"
 
     def partner(self, trigraph: str) -> Partner:
         """The partner with this trigraph. Raises KeyError."""
@@ -383,6 +310,7 @@ def selected(scenario: Scenario, structure: str) -> Scenario:
         sensors=_kept(scenario.sensors, structure),
         world=World(flights=_kept(scenario.world.flights, structure)),
         posts=_kept(scenario.posts, structure),
+        relays=_kept(scenario.relays, structure),
         consultations=_kept(scenario.consultations, structure),
         injects=_kept(scenario.injects, structure),
         expectations=_kept(scenario.expectations, structure),

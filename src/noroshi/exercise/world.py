@@ -44,6 +44,7 @@ class Truth:
     def __init__(self, coalition: Coalition) -> None:
         self._start_ns = coalition.start_ns
         self._flights = {flight.id: flight for flight in coalition.scenario.world.flights}
+        self._real = tuple(name for name, flight in self._flights.items() if not flight.false_for)
         self._arcs = {name: _arc(flight) for name, flight in self._flights.items()}
         self._ends_s = {
             name: flight.launch_s + arc_fall(self._arcs[name], flight.ballistic_coefficient).time_s
@@ -78,7 +79,7 @@ class Truth:
         """The same for angles in radians. Of several flights, the one that comes nearest."""
         place = unit_vectors(latitude_rad, longitude_rad)[0]
         best: tuple[float, int] | None = None
-        for name in self._flights:
+        for name in self._real:
             time_s, ground = self._ground_track(name)
             apart = 1.0 - ground @ place
             index = int(np.argmin(apart))
@@ -90,7 +91,7 @@ class Truth:
         """When the flight that comes by nearest to `about_ns` is nearest to a point; 0 when nothing flies."""
         place = unit_vectors(latitude_rad, longitude_rad)[0]
         times = []
-        for name in self._flights:
+        for name in self._real:
             time_s, ground = self._ground_track(name)
             times.append(self._start_ns + seconds(float(time_s[int(np.argmax(ground @ place))])))
         return min(times, key=lambda at: abs(at - about_ns), default=0)
@@ -146,6 +147,8 @@ def _rows(
     )
     found: dict[float, list[tuple[tuple[float, float, float], float]]] = {}
     for flight in coalition.scenario.world.flights:
+        if flight.false_for and sensor.id not in flight.false_for:
+            continue
         states = truth.states(flight.id, time_s)
         up = np.flatnonzero(np.isfinite(states[:, 0]))
         value = np.full((len(time_s), 4), np.nan)

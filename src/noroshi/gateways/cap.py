@@ -1,7 +1,7 @@
 """CAP 1.2 out of an alert's body: pure, always the same bytes for the same alert, valid against the OASIS schema.
 
 The status comes from the realm alone. There is one `info` per language, one `area` per warned region with the
-region's name and code, and one more `area` with the polygons of the corridor: a region's shape is not known here, and
+region's name and codes, and one more `area` with the polygons of the corridor: a region's shape is not known here, and
 to give a region the whole corridor's polygon would warn its neighbours in its name. What CAP cannot carry
 (probabilities per place, the approvals, covariances) stays in the signed alert.
 
@@ -14,23 +14,38 @@ Source: OASIS Common Alerting Protocol Version 1.2 (1 July 2010), section 3.2.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import pi
 from types import MappingProxyType
 from typing import Literal
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element, SubElement
+
+from msgspec import UNSET, UnsetType
 
 from noroshi.clock import NS_PER_S
 from noroshi.errors import LocalError
+from noroshi.gateways.cap_check import Profile, check_cap
+from noroshi.gateways.cap_ipaws import PROFILE_CODE
+from noroshi.gateways.cap_model import (
+    NAMESPACES,
+    CapAlert,
+    CapArea,
+    CapCircle,
+    CapInfo,
+    CapNamed,
+    CapPolygon,
+    CapResource,
+    CapTime,
+)
+from noroshi.gateways.cap_write import write_cap
 from noroshi.gateways.geojson import point_deg
 from noroshi.gateways.local_time import Zone, ceil_s, zone_of
 from noroshi.gateways.realm import MARKS, check_realm_text, realm_kind, status_for
+from noroshi.gateways.xml_parse import xml_text
 from noroshi.messages.bodies import AlertBody, AreaRow, Ring, TextRow
 
-NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
+NAMESPACE = NAMESPACES["1.2"]
 
 MAX_POLYGON_POINTS = 200
 """Corners per polygon: receivers with little memory cut longer ones off."""
@@ -48,8 +63,14 @@ CORRIDOR: Mapping[str, str] = MappingProxyType(
     {"en": "Area along the expected path", "ja": "予想される経路に沿った地域", "ko": "예상 경로 일대"}
 )
 
+NAMELESS = "-"
+"""Of an area that nobody has named: CAP wants a text there."""
+
+SAME_EVENT = "CDW"
+"""Civil danger warning: the code of the USA's alerting for an attack that is on its way (47 CFR 11.31)."""
+
 _WORD = re.compile(r"[^\s,&<>]+")
-_FORBIDDEN = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
 
 class CapError(LocalError):
@@ -63,6 +84,9 @@ class CapContext:
     realm: the gateway's own; sender: an address-like name, guaranteed to be nobody else's; nation: whose clock the
     times are in; sent_of: when each referenced alert of this sender was sent; incident: the event's alias, released to
     the alert's audience; basis: how sure it is; status: what somebody claims it should be, which can only refuse.
+    web, contact: for the public, the same in all languages, where the body has none; resources: files that go along;
+    circles: (latitude_rad, longitude_rad, radius_m) beside the polygons; profile: `ipaws` writes what that profile asks for, and then an area
+    must have a code of the scheme SAME.
     """
 
     realm: str
@@ -73,6 +97,11 @@ class CapContext:
     incident: str = ""
     basis: Literal["single-source", "one-kind", "confirmed"] = "single-source"
     status: str = ""
+    web: str = ""
+    contact: str = ""
+    resources: tuple[CapResource, ...] = ()
+    circles: tuple[tuple[float, float, float], ...] = ()
+    profile: Profile = ""
 
 
 def encode_alert(body: AlertBody, context: CapContext) -> bytes:
@@ -80,31 +109,41 @@ def encode_alert(body: AlertBody, context: CapContext) -> bytes:
 
     Raises RealmError when the realm is none or another status is claimed, and CapError when the alert is unfit: an
     empty or spaced identifier, an update that refers to nothing or to an alert unknown to `context.sent_of`, no text,
-    an unknown language, a text that does not fit the realm, an expiry before the sending, a ring across 180 degrees.
+    an unknown language, a text that does not fit the realm, an expiry before the sending, a ring across 180 degrees, an
+    address that is not absolute, a profile's rule that is not kept.
     """
+    data = write_cap(cap_of(body, context))
+    if context.profile:
+        broken = next(
+            (one for one in check_cap(data, profile=context.profile) if one.severity == "error"), None
+        )
+        if broken is not None:
+            raise CapError("write the alert as CAP", subject=body.identifier, cause=broken.text)
+    return data
+
+
+def cap_of(body: AlertBody, context: CapContext) -> CapAlert:
+    """The alert as values of CAP 1.2. Raises what `encode_alert` raises, but for the rules of a profile."""
     status = status_for(context.realm, context.status)
     _check(body, context)
     zone = zone_of(context.nation)
-    root = Element("alert", {"xmlns": NAMESPACE})
-    _put(root, "identifier", body.identifier)
-    _put(root, "sender", context.sender)
-    _put(root, "sent", zone.iso(body.sent_ns))
-    _put(root, "status", status)
-    _put(root, "msgType", body.type)
-    _put(root, "scope", "Public")
+    note = ""
     if status == "Exercise":
-        name = context.realm.partition(":")[2]
-        _put(root, "note", f"{' / '.join(MARKS.values())}: {name}")
-    if body.references:
-        _put(root, "references", " ".join(_reference(one, context, zone) for one in body.references))
-    if context.incident:
-        _put(root, "incidents", context.incident)
-    polygons = [one for one in map(_polygon, body.rings) if one]
-    for text in body.texts:
-        _info(root, text, body, context, zone, polygons)
-    ElementTree.indent(root, " ")
-    whole = ElementTree.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{whole}\n'.encode()
+        note = f"{' / '.join(MARKS.values())}: {context.realm.partition(':')[2]}"
+    return CapAlert(
+        version="1.2",
+        identifier=body.identifier,
+        sender=context.sender,
+        sent=CapTime(zone.iso(body.sent_ns)),
+        status=status,
+        msg_type=body.type,
+        scope="Public",
+        codes=(PROFILE_CODE,) if context.profile == "ipaws" else (),
+        note=xml_text(note),
+        references=" ".join(_reference(one, context, zone) for one in body.references),
+        incidents=xml_text(context.incident),
+        infos=tuple(_info(text, body, context, zone) for text in body.texts),
+    )
 
 
 def _check(body: AlertBody, context: CapContext) -> None:
@@ -114,7 +153,7 @@ def _check(body: AlertBody, context: CapContext) -> None:
     for name, value in (("identifier", body.identifier), ("sender", context.sender), *(
         ("reference", one) for one in body.references
     )):  # fmt: skip
-        if not _WORD.fullmatch(value) or _FORBIDDEN.search(value):
+        if not _WORD.fullmatch(value) or xml_text(value) != value:
             raise refuse(f"{name} {value!r} is empty or has a space, comma, < or &")
     if (body.type == "Alert") == bool(body.references):
         raise refuse(f"an {body.type} with {len(body.references)} references")
@@ -125,6 +164,9 @@ def _check(body: AlertBody, context: CapContext) -> None:
         raise refuse("it expires before it is sent")
     if not body.texts or len({text.language for text in body.texts}) != len(body.texts):
         raise refuse("it has no text, or two in one language")
+    web = _said(body.web) or context.web
+    if web and not _ABSOLUTE.fullmatch(web):
+        raise refuse(f"web {web!r} is not an absolute address")
     if any(abs(a[1] - b[1]) > pi for ring in body.rings for a, b in pairwise(ring)):
         raise refuse("a ring crosses 180 degrees and is not split there")
     for text in body.texts:
@@ -136,40 +178,52 @@ def _check(body: AlertBody, context: CapContext) -> None:
                 raise refuse(f"its {text.language} text {defect}")
 
 
-def _info(
-    root: Element, text: TextRow, body: AlertBody, context: CapContext, zone: Zone, polygons: Sequence[str]
-) -> None:
+def _info(text: TextRow, body: AlertBody, context: CapContext, zone: Zone) -> CapInfo:
     ended = body.type == "Cancel"
     mark = f"{MARKS[text.language]}: " if realm_kind(context.realm) == "exercise" else ""
     urgency, severity, certainty = _grades(body, context)
-    info = SubElement(root, "info")
-    _put(info, "language", LANGUAGES[text.language])
-    _put(info, "category", "Safety")
-    _put(info, "event", mark + EVENTS[text.language])
-    _put(info, "responseType", "AllClear" if ended else "Shelter")
-    _put(info, "urgency", urgency)
-    _put(info, "severity", severity)
-    _put(info, "certainty", certainty)
-    _put(info, "effective", zone.iso(body.sent_ns))
+    onset = None
     if body.areas and not ended:
-        _put(info, "onset", zone.iso(max(body.sent_ns, min(area.from_ns for area in body.areas))))
-    _put(info, "expires", zone.iso(ceil_s(body.expires_ns)))
-    if context.sender_name:
-        _put(info, "senderName", mark + context.sender_name)
-    _put(info, "headline", text.headline)
-    _put(info, "description", text.description)
-    _put(info, "instruction", text.instruction)
-    for country, region, name in _regions(body.areas, text.language):
-        area = SubElement(info, "area")
-        _put(area, "areaDesc", f"{name} ({country})" if country else name)
-        code = SubElement(area, "geocode")
-        _put(code, "valueName", "noroshi:region")
-        _put(code, "value", f"{country}/{region}")
-    if polygons:
-        area = SubElement(info, "area")
-        _put(area, "areaDesc", CORRIDOR[text.language])
-        for points in polygons:
-            _put(area, "polygon", points)
+        onset = CapTime(zone.iso(max(body.sent_ns, min(area.from_ns for area in body.areas))))
+    ipaws = context.profile == "ipaws"
+    return CapInfo(
+        language=LANGUAGES[text.language],
+        categories=("Safety",),
+        event=mark + EVENTS[text.language],
+        response_types=("AllClear" if ended else "Shelter",),
+        urgency=urgency,
+        severity=severity,
+        certainty=certainty,
+        event_codes=(CapNamed("SAME", SAME_EVENT),) if ipaws else (),
+        effective=CapTime(zone.iso(body.sent_ns)),
+        onset=onset,
+        expires=CapTime(zone.iso(ceil_s(body.expires_ns))),
+        sender_name=xml_text(mark + context.sender_name) if context.sender_name else "",
+        headline=xml_text(text.headline),
+        description=xml_text(text.description),
+        instruction=xml_text(text.instruction),
+        web=_said(body.web) or context.web,
+        contact=xml_text(_said(body.contact) or context.contact),
+        parameters=(CapNamed("EAS-ORG", "CIV"),) if ipaws else (),
+        resources=context.resources,
+        areas=_areas(text.language, body, context),
+    )
+
+
+def _said(text: str | UnsetType) -> str:
+    return "" if isinstance(text, UnsetType) else text
+
+
+def _areas(language: str, body: AlertBody, context: CapContext) -> tuple[CapArea, ...]:
+    areas = [
+        CapArea(_described(name, country), geocodes=codes)
+        for country, name, codes in _regions(body.areas, language)
+    ]
+    polygons = tuple(CapPolygon(one) for one in map(_polygon, body.rings) if one)
+    circles = tuple(CapCircle(_circle(*one)) for one in context.circles)
+    if polygons or circles:
+        areas.append(CapArea(CORRIDOR[language], polygons, circles))
+    return tuple(areas)
 
 
 def _grades(body: AlertBody, context: CapContext) -> tuple[str, str, str]:
@@ -186,13 +240,33 @@ def _grades(body: AlertBody, context: CapContext) -> tuple[str, str, str]:
     return urgency, "Extreme", "Likely" if several and probability > 0.5 else "Possible"
 
 
-def _regions(areas: Iterable[AreaRow], language: str) -> list[tuple[str, str, str]]:
-    """(country, region, its name in the language), each once, in the order of the areas."""
-    rows: dict[tuple[str, str], str] = {}
+def _described(name: str, country: str) -> str:
+    text = xml_text(f"{name} ({country})" if country else name)
+    return text if text.strip() else NAMELESS
+
+
+def _regions(areas: Iterable[AreaRow], language: str) -> list[tuple[str, str, tuple[CapNamed, ...]]]:
+    """(country, name in the language, codes) of each region once, in the order of the areas.
+
+    Every region has our own code; those that its agency gave it follow, in their order.
+    """
+    names: dict[tuple[str, str], str] = {}
+    codes: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
     for area in areas:
+        region = (area.country, area.region)
         local = {"ja": area.region_ja, "ko": area.region_ko}.get(language, "")
-        rows.setdefault((area.country, area.region), local or area.region)
-    return [(country, region, name) for (country, region), name in rows.items()]
+        names.setdefault(region, local or area.region)
+        own = codes.setdefault(region, {("noroshi:region", f"{area.country}/{area.region}"): None})
+        if area.codes is not UNSET:
+            own.update({(row[0], row[1]): None for row in area.codes if len(row) == 2 and row[0]})
+    return [
+        (
+            country,
+            name,
+            tuple(CapNamed(xml_text(scheme), xml_text(code)) for scheme, code in codes[country, region]),
+        )
+        for (country, region), name in names.items()
+    ]
 
 
 def _reference(identifier: str, context: CapContext, zone: Zone) -> str:
@@ -212,7 +286,6 @@ def _polygon(ring: Ring) -> str:
     return " ".join(kept) if len(set(kept)) >= 3 else ""
 
 
-def _put(parent: Element, name: str, text: str) -> None:
-    """A child with a text; line ends become \\n, and characters that no XML 1.0 file can hold U+FFFD."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n")
-    SubElement(parent, name).text = _FORBIDDEN.sub("\ufffd", plain)
+def _circle(latitude: float, longitude: float, radius_m: float) -> str:
+    lon, lat = point_deg(latitude, longitude)
+    return f"{lat:.4f},{lon:.4f} {radius_m / 1000.0:.3f}".replace("-0.0000", "0.0000")

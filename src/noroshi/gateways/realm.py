@@ -92,6 +92,23 @@ def check_realm_words(text: str, realm: str) -> str:
     return f'claims to be an exercise: "{found}"' if found else ""
 
 
+_EVERYDAY = re.compile(
+    r"\bexercis\w*(?:\s+\w+){0,3}\s+(?:caution|care|judge?ment|vigilance|restraint|discretion|patience)\b"
+    r"|\b(?:use|with) caution (?:when|while) exercising\b"
+    r"|\b(?:exercis\w*|training) (?:outdoors?|outside|indoors?)\b"
+    r"|\btraining (?:of )?(?:thunder)?(?:storms?|cells?|showers?|rain\w*|echoes)\b"
+    r"|\b(?:model|computer|ensemble|numerical)\s+simulat\w*\b"
+)
+"""Words of a drill as weather and other agencies use them of the weather, and of what people should do."""
+
+
+def check_foreign_words(text: str, realm: str) -> str:
+    """As `check_realm_words`, of another agency's words, which speak of caution to exercise and of storms in train."""
+    if realm_kind(realm) == "real":
+        text = _EVERYDAY.sub(" ", _plain(text))
+    return check_realm_words(text, realm)
+
+
 def check_realm_text(text: str, language: str, realm: str) -> str:
     """As `check_realm_words`, and a text of an exercise must also carry the mark of its language."""
     defect = check_realm_words(text, realm)

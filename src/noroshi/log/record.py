@@ -34,6 +34,12 @@ INPUTS = frozenset(
         "clock",
         "control",
         "retention",
+        "cap",
+        "relay",
+        "feed",
+        "gateways",
+        "group",
+        "door",
     }
 )
 """Types of records that the core is given; everything else on the log follows from them."""

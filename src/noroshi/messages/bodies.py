@@ -102,7 +102,7 @@ class AreaRow(Body, frozen=True, kw_only=True):
     """One region that is warned: by passing over it (`pass`) or by a fall inside it (`fall`).
 
     probability: that it happens anywhere in the region; from_ns, to_ns: the time window at 95 %; people: living in
-    the warned places; places: the largest of them.
+    the warned places; places: the largest of them. codes: [scheme, code] of an agency's own area, where it has some.
     """
 
     kind: Literal["pass", "fall"]
@@ -115,6 +115,7 @@ class AreaRow(Body, frozen=True, kw_only=True):
     places: list[PlaceRow]
     region_ja: str = ""
     region_ko: str = ""
+    codes: list[list[str]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class FallRow(Body, frozen=True, kw_only=True):
@@ -133,10 +134,11 @@ class WarningBody(Body, frozen=True, kw_only=True):
 
     number: rises with each update of one event's warning. basis: `single-source` until two independent kinds of
     sensing agree, whatever anybody claims. reason says why it ended: `passed` only after an observation beyond.
+    state: a draft or a proposal is shown to the own staff and never sent. lost: nobody observes the object any more.
     """
 
     number: int
-    state: Literal["issued", "updated", "ended"]
+    state: Literal["draft", "proposed", "issued", "updated", "ended"]
     basis: Literal["single-source", "one-kind", "confirmed"]
     sensings: list[str]
     partners: list[str]
@@ -147,6 +149,7 @@ class WarningBody(Body, frozen=True, kw_only=True):
     corridor: list[Ring]
     fall: FallRow | None = None
     reason: Literal["", "false", "superseded", "passed"] = ""
+    lost: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class TextRow(Body, frozen=True, kw_only=True):
@@ -161,8 +164,11 @@ class TextRow(Body, frozen=True, kw_only=True):
 class AlertBody(Body, frozen=True, kw_only=True):
     """A standard alert to the public of one nation, originated by two posts of the authority that may decide it.
 
-    digest: SHA-256 of the draft that both approved; approvals: their signed messages, whole. references: the
-    identifiers of the earlier alerts that this one updates or cancels. recipients: the units it was sent to.
+    digest: SHA-256 of the draft that both approved; approvals: their signed messages, whole; a partner's signed warning
+    among them where it stands for the second person. references: the identifiers of the earlier alerts that this one
+    updates or cancels. recipients: the units it was sent to. Where they are there: `warrant`, what the partner's root
+    allows beyond two persons, signed; `automatic`, the node issued it by itself, on a warning of this `basis`; `web`, an
+    address where the public reads on, and `contact`, whom it asks.
     """
 
     identifier: str
@@ -179,20 +185,30 @@ class AlertBody(Body, frozen=True, kw_only=True):
     digest: bytes
     approvals: list[bytes]
     reason: Literal["", "false", "superseded", "passed"] = ""
+    warrant: bytes | msgspec.UnsetType = msgspec.UNSET
+    automatic: bool | msgspec.UnsetType = msgspec.UNSET
+    basis: Literal["single-source", "one-kind", "confirmed"] | msgspec.UnsetType = msgspec.UNSET
+    web: str | msgspec.UnsetType = msgspec.UNSET
+    contact: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class AcknowledgementBody(Body, frozen=True, kw_only=True):
-    """A post says that it has read and understood the message `of`."""
+    """A post says that it has read and understood the message `of`.
+
+    through: the group of clients of Cursor on Target by whose gateway it came, where it did.
+    """
 
     of: bytes
     unit: str
+    through: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class DecisionBody(Body, frozen=True, kw_only=True):
     """One step of a decision: asked for, agreed to by one nation for itself, or recorded with its outcome.
 
     case: the same in all steps. decision: an id of the catalogue. body: the consulting body, if any. subject:
-    digest of what is decided on, if it is a text. outcome: empty for a request.
+    digest of what is decided on, if it is a text. outcome: empty for a request. typed: what a person wrote to confirm
+    a public alert, its realm and its audience.
     """
 
     case: bytes
@@ -203,6 +219,7 @@ class DecisionBody(Body, frozen=True, kw_only=True):
     body: str = ""
     subject: bytes = b""
     deadline_ns: int = 0
+    typed: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class RecallBody(Body, frozen=True, kw_only=True):
@@ -244,7 +261,8 @@ class InjectBody(Body, frozen=True, kw_only=True):
 
 
 class RemarkBody(Body, frozen=True, kw_only=True):
-    """Free words of a post, shown in the timeline and acted on by nobody."""
+    """Free words of a post, shown in the timeline and acted on by nobody. through: as of an acknowledgement."""
 
     unit: str
     text: str
+    through: str | msgspec.UnsetType = msgspec.UNSET

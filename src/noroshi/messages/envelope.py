@@ -15,15 +15,16 @@ from dataclasses import dataclass
 import msgspec
 
 from noroshi.clock import NS_PER_S
-from noroshi.messages import canonical, labels, soundness
+from noroshi.messages import canonical, labels, passkeys, soundness
 from noroshi.messages.bodies import Body
 from noroshi.messages.kinds import KINDS, Kind
 from noroshi.messages.labels import Label
 from noroshi.messages.signing import ID_BYTES, SIGNATURE_BYTES, Scheme, key_id
 from noroshi.messages.trust import Certificate, TrustStore
 
-SCHEMA_VERSION = 2
-"""Of all kinds together. 1: the first; 2: `recall`, `release`, `reduced-track`. A message bears the version that brought
+SCHEMA_VERSION = 3
+"""Of all kinds together. 1: the first; 2: `recall`, `release`, `reduced-track`; 3: `count` and all others of
+warnings and alerts whose row says so. A message bears the version that brought
 its kind, so that a node of the version before reads all that it knows; one that is two ahead is refused by name.
 """
 
@@ -143,8 +144,18 @@ def seal(envelope: Envelope, body: Body, signer: Certificate, scheme: Scheme, se
     whole = msgspec.structs.replace(envelope, body=msgspec.Raw(canonical.encode(body)))
     payload = canonical.encode(whole)
     signature = scheme.sign(secret, signing_bytes(envelope.realm, payload))
-    raw = canonical.encode(Signed(payload, key_id(signer.public), signature))
+    raw = joined(payload, signer.public, signature)
     return Message(whole, KINDS.get(envelope.kind), body, signer, raw)
+
+
+def payload_of(envelope: Envelope, body: Body) -> bytes:
+    """The payload of a message that somebody else signs: a person, whose key no program has."""
+    return canonical.encode(msgspec.structs.replace(envelope, body=msgspec.Raw(canonical.encode(body))))
+
+
+def joined(payload: bytes, public: bytes, signature: bytes) -> bytes:
+    """The message of a payload and the signature of its `signing_bytes`; whether it holds, `verify` says."""
+    return canonical.encode(Signed(payload, key_id(public), signature))
 
 
 def verify(received: Unverified, trust: TrustStore, now_ns: int) -> Message | Refused:
@@ -169,7 +180,11 @@ def verify(received: Unverified, trust: TrustStore, now_ns: int) -> Message | Re
     if isinstance(holder, str):
         return Refused(holder)
     data = signing_bytes(envelope.realm, signed.payload)
-    if len(signed.signature) != SIGNATURE_BYTES or not trust.scheme.verify(
+    if holder.passkey is not msgspec.UNSET:
+        reason = passkeys.defect(holder.passkey, data, signed.signature)
+        if reason:
+            return Refused(reason)
+    elif len(signed.signature) != SIGNATURE_BYTES or not trust.scheme.verify(
         holder.public, data, signed.signature
     ):
         return Refused("bad-signature")
@@ -193,9 +208,14 @@ def claim(received: Unverified, trust: TrustStore, now_ns: int) -> tuple[bytes, 
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     holder = trust.holder(signed.key, now_ns, said.origin) if said.realm == trust.realm else ""
-    if isinstance(holder, str):
+    if isinstance(holder, str) or holder.passkey is not msgspec.UNSET:
         return None
     return holder.public, signing_bytes(said.realm, signed.payload), signed.signature
+
+
+def read_signature(raw: bytes) -> bytes:
+    """The signature of a message that has been verified."""
+    return _SIGNED.decode(raw).signature
 
 
 def digest(raw: bytes) -> bytes:

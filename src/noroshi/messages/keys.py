@@ -16,13 +16,14 @@ from typing import Literal, TypeVar
 import msgspec
 
 from noroshi.clock import NEVER
-from noroshi.messages import canonical
+from noroshi.messages import canonical, passkeys
+from noroshi.messages.passkeys import Passkey
 from noroshi.messages.signing import ID_BYTES, PUBLIC_BYTES, Scheme, key_id
 
 REAL = "real"
 EXERCISE_PREFIX = "exercise:"
 
-Role = Literal["node", "post", "control"]
+Role = Literal["node", "post", "control", "relay"]
 
 MAX_NAME = 128
 """Longest name of a subject, a unit or a person, characters: the longest of the packaged structures has 40."""
@@ -59,11 +60,11 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who holds a key: a node, a post, or exercise control. Signed by the partner's root of that realm.
+    """Who holds a key: a node, a post, a relay, or exercise control. Signed by the partner's root of that realm.
 
     subject: the node's name, the post's name, or `control`; unit: the post's unit. serial: the root's own count, from 1;
     left out of the bytes where a root counts nothing, as in an exercise. Of two certificates the higher serial is the
-    newer.
+    newer. passkey: of a post whose key is a passkey; `public` is then the digest of that key.
     """
 
     realm: str
@@ -76,6 +77,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     unit: str = ""
     signature: bytes = b""
     serial: int | msgspec.UnsetType = msgspec.UNSET
+    passkey: Passkey | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def number(self) -> int:
@@ -93,12 +95,15 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Request(Statement, frozen=True, kw_only=True):
-    """What a root is asked to certify. Signed with the key itself: nobody asks for a key that is another's."""
+    """What a root is asked to certify. Signed with the key itself, by an assertion where it is a passkey: nobody asks
+    for a key that is another's.
+    """
 
     role: Role
     subject: str
     public: bytes
     unit: str = ""
+    passkey: Passkey | msgspec.UnsetType = msgspec.UNSET
 
 
 class Revoked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -245,9 +250,13 @@ def read_request(raw: bytes, scheme: Scheme) -> Request | str:
             return "not-canonical"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "malformed"
+    if defect(request):
+        return defect(request)
+    if request.passkey is not msgspec.UNSET:
+        return passkeys.defect(request.passkey, signed_bytes(request), request.signature) or request
     if not scheme.verify(request.public, signed_bytes(request), request.signature):
         return "bad-request"
-    return defect(request) or request
+    return request
 
 
 def defect(statement: AnyStatement) -> str:
@@ -256,6 +265,9 @@ def defect(statement: AnyStatement) -> str:
         case Certificate() | Request():
             sound = len(statement.public) == PUBLIC_BYTES and _named(statement.subject)
             sound = sound and len(statement.unit) <= MAX_NAME
+            if statement.passkey is not msgspec.UNSET:
+                reason = passkeys.passkey_defect(statement.passkey, statement.public)
+                sound = sound and statement.role == "post" and not reason
             if isinstance(statement, Certificate):
                 sound = sound and statement.number >= 0
                 sound = sound and 0 <= statement.not_before_ns <= statement.not_after_ns <= NEVER

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
-from noroshi.messages import bodies
+from noroshi.messages import bodies, bodies_alerts, bodies_counts, bodies_hazard, bodies_notice, bodies_reach
 
 
 class Lane(IntEnum):
@@ -34,7 +34,7 @@ class Kind:
     """One row of the table.
 
     content: what the structure's `sharing` edges call it, which decides where it may go; an empty text means that
-    it goes only to those whom it names or who took part. speakers: who may sign it (`node`, `post`, `control`).
+    it goes only to those whom it names or who took part. speakers: who may sign it (`node`, `post`, `relay`, `control`).
     retention_s: how long bodies are kept; expiry_s: after which it is history and raises nothing. reduces: the kind
     whose reduced edition this is, if it is one. since: the schema version that brought it, which its messages bear.
     """
@@ -56,6 +56,7 @@ class Kind:
 
 
 _NODE, _POST, _CONTROL = frozenset({"node"}), frozenset({"post"}), frozenset({"control"})
+_RELAY = frozenset({"relay"})
 
 _ROWS = (
     Kind("track", bodies.TrackBody, Lane.TRACK, "flight-path", _NODE, 30 * DAY_S, 600.0),
@@ -77,6 +78,15 @@ _ROWS = (
     Kind("decision", bodies.DecisionBody, Lane.DECISION, "", _POST | _NODE, 10 * YEAR_S, DAY_S),
     Kind("recall", bodies.RecallBody, Lane.DECISION, "", _POST | _NODE, 10 * YEAR_S, YEAR_S, since=2),
     Kind("release", bodies.ReleaseBody, Lane.DECISION, "", _POST, 10 * YEAR_S, DAY_S, since=2),
+    Kind("count", bodies_counts.CountBody, Lane.NOTICE, "launch-point", _NODE | _POST, YEAR_S, DAY_S, since=3),
+    Kind("delivery", bodies_reach.DeliveryBody, Lane.DECISION, "", _RELAY, 10 * YEAR_S, DAY_S, since=3),
+    Kind(
+        "readiness", bodies_reach.ReadinessBody, Lane.NOTICE, "", _NODE | _RELAY, YEAR_S, DAY_S, since=3
+    ),
+    Kind("notice", bodies_notice.NoticeBody, Lane.NOTICE, "", _POST, YEAR_S, YEAR_S, since=3),
+    Kind("hazard", bodies_hazard.HazardBody, Lane.WARNING, "", _NODE, YEAR_S, DAY_S, since=3),
+    Kind("claim", bodies_hazard.ClaimBody, Lane.NOTICE, "", _NODE, YEAR_S, DAY_S, since=3),
+    Kind("alert-request", bodies_alerts.AlertRequestBody, Lane.DECISION, "", _POST, 10 * YEAR_S, DAY_S, since=3),
     Kind("inject", bodies.InjectBody, Lane.NOTICE, "", _CONTROL, YEAR_S, DAY_S),
     Kind("remark", bodies.RemarkBody, Lane.NOTICE, "", _POST, YEAR_S, DAY_S),
 )

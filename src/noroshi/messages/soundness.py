@@ -9,7 +9,9 @@ are checked where they become evidence.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import pi
+from math import pi, tau
+
+from msgspec import UNSET
 
 from noroshi.messages.bodies import (
     AcknowledgementBody,
@@ -25,12 +27,33 @@ from noroshi.messages.bodies import (
     Ring,
     WarningBody,
 )
+from noroshi.messages.bodies_alerts import AlertRequestBody
+from noroshi.messages.bodies_hazard import ClaimBody, HazardBody, claim_defect, hazard_defect
+from noroshi.messages.bodies_notice import NoticeBody
+from noroshi.messages.bodies_reach import (
+    DeliveryBody,
+    ReadinessBody,
+    delivery_defect,
+    readiness_defect,
+)
 from noroshi.messages.cells import COARSEST_ROWS, FINEST_ROWS, is_cell
 from noroshi.messages.labels import is_partner
 from noroshi.messages.signing import ID_BYTES
 
 LAST_NS = 2**62
 """The year 2116: later times are no times, and arithmetic on them leaves 64 bits."""
+
+MOST_CORNERS = 500
+"""Of an announced area, which a person has written."""
+
+MAX_LINE = 200
+"""Of an address or a contact in a public alert: what a receiver shows in a line or two."""
+
+MAX_TYPED = 400
+"""Characters that a person types to confirm an alert, or of a region's name: four long names."""
+
+MAX_AREAS = 1000
+"""Regions of one request: more than any nation has."""
 
 SLACK_RAD = 1e-9
 """Of an angle that was rounded on its way from degrees."""
@@ -40,6 +63,8 @@ def defect(body: Body) -> str:
     """What cannot be in a body, or an empty text."""
     match body:
         case WarningBody():
+            if body.state in ("draft", "proposed"):
+                return "a draft, which is nobody else's"
             times = (body.first_observed_ns, body.last_observed_ns, body.valid_until_ns)
             return (
                 _times(times)
@@ -48,6 +73,9 @@ def defect(body: Body) -> str:
                 or (_fall(body.fall) if body.fall is not None else "")
             )
         case AlertBody():
+            lines = [one for one in (body.web, body.contact) if one is not UNSET]
+            if any(len(one) > MAX_LINE for one in lines):
+                return "more than stands in a line"
             return _times((body.sent_ns, body.expires_ns)) or _areas(body.areas) or _rings(body.rings)
         case EventBody():
             known = len(body.other) in (0, ID_BYTES)
@@ -55,19 +83,41 @@ def defect(body: Body) -> str:
         case ReducedTrackBody():
             return _reduced(body)
         case DecisionBody():
-            return _times((body.deadline_ns,))
+            typed = "" if body.typed is UNSET else body.typed
+            return _times((body.deadline_ns,)) if len(typed) <= MAX_TYPED else "more than anybody types"
+        case AlertRequestBody():
+            names = [name for area in body.areas for name in area]
+            sound = len(body.areas) <= MAX_AREAS and all(0 < len(name) <= MAX_TYPED for name in names)
+            return "" if sound and len(body.event) in (0, ID_BYTES) else "areas that are none"
         case AcknowledgementBody():
             return "" if len(body.of) == ID_BYTES else "an id of another size"
         case ReleaseBody():
             return "" if len(body.of) == ID_BYTES and is_partner(body.partner) else "an id of another size"
         case RecallBody():
             return _recall(body)
+        case NoticeBody():
+            return _notice(body)
+        case HazardBody():
+            return _times((body.sent_ns,)) or hazard_defect(body)
+        case ClaimBody():
+            return _times((body.said_ns,)) or claim_defect(body)
+        case DeliveryBody():
+            known = len(body.of) == ID_BYTES
+            return (
+                _times((body.first_ns, body.last_ns)) or delivery_defect(body)
+                if known
+                else "an id of another size"
+            )
+        case ReadinessBody():
+            return readiness_defect(body)
     return ""
 
 
 def _areas(areas: Iterable[AreaRow]) -> str:
     for area in areas:
         reason = _times((area.from_ns, area.to_ns)) or _share(area.probability)
+        if any(len(code) != 2 or not all(code) for code in area.codes or ()):
+            reason = "a code that is none"
         for place in area.places:
             reason = reason or _point(place.latitude_rad, place.longitude_rad) or _share(place.probability)
         if reason:
@@ -81,6 +131,21 @@ def _recall(body: RecallBody) -> str:
     if bool(body.original) != (body.label is not None) or (body.original and body.step != "ask"):
         return "a new label without its message"
     return "" if all(map(is_partner, body.asked)) else "a partner that is none"
+
+
+def _notice(body: NoticeBody) -> str:
+    if len(body.notice) != ID_BYTES or body.number < 1:
+        return "an id of another size"
+    if not 1 <= body.count <= 100 or not 1 <= len(body.title) <= 200:
+        return "a count or a title that is none"
+    if max(len(body.watches), len(body.informed)) > 50 or sum(map(len, body.area)) > MOST_CORNERS:
+        return "more of something than anybody announces"
+    if not all(0.0 <= one <= tau for one in (body.azimuth_from_rad, body.azimuth_to_rad)):
+        return "an azimuth that is none"
+    if body.circle is not None and not 0.0 < body.circle.radius_m <= 10_000_000.0:
+        return "a radius that is none"
+    middle = _point(body.circle.latitude_rad, body.circle.longitude_rad) if body.circle is not None else ""
+    return middle or _rings(body.area) or _times((body.from_ns, body.to_ns, body.inform_by_ns))
 
 
 def _reduced(body: ReducedTrackBody) -> str:

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import UNSET
+
 from noroshi.clock import NEVER, NS_PER_S, seconds
 from noroshi.log import Forget
-from noroshi.messages import KINDS, Message, Refused, Unverified, verify
+from noroshi.messages import KINDS, Message, Refused, Unverified, key_id, verify
 from noroshi.messages.canonical import encode
-from noroshi.messages.envelope import MAX_ERROR_NS
+from noroshi.messages.envelope import MAX_ERROR_NS, read_signature
 from noroshi.messages.kinds import DAY_S, YEAR_S
+from noroshi.messages.passkeys import count_of
+from noroshi.messages.trust import REAL
+from noroshi.node import groups, security
 from noroshi.node.inputs import (
+    Answer,
     CheckpointGiven,
     ClockStepped,
     Detections,
+    Input,
     LinkChanged,
     ReceiptGiven,
     Received,
@@ -25,9 +32,12 @@ from noroshi.node.inputs import (
     Retention,
     SensorRow,
 )
+from noroshi.node.state import State
 from noroshi.node.work import FOR_EVER_S, Work
 from noroshi.sharing import STAFF, Position
 from noroshi.sharing.streams import LANES, START, next_head, statement_bytes
+
+CAME_BACK = "our-own-message-came-back"
 
 MAX_AHEAD_NS = 2_000_000_000
 """A measurement may be this far ahead of our clock (its clock error) before it is refused as future-dated."""
@@ -47,6 +57,9 @@ MAX_RETAINED = 256
 MAX_FEED_GAP = 10_000_000
 """Batches that an own feed may have lost, weeks of them; a larger step is a wrong number, and would silence the feed."""
 
+MAX_FEED_NAME, MAX_FEEDS = 100, 1_024
+"""Characters of a feed's name, and feeds that one node counts: it has some tens of sensors."""
+
 MAX_BATCH = 1_000
 """Measurements in one batch of an own feed: each takes half a millisecond, and nothing else is heard meanwhile."""
 
@@ -58,19 +71,57 @@ def message(work: Work, given: Received) -> Message | None:
         return None
     outcome = verify(Unverified(given.raw), state.trust, work.now_ns)
     if isinstance(outcome, Refused):
-        work.refuse(given.party, outcome.reason, outcome.detail)
+        security.refused(work, given, outcome)
         return None
     work.keep(outcome.kind.retention_s if outcome.kind else UNKNOWN_KEPT_S)
     key = state.known.key(outcome.origin, outcome.id)
     if key in state.known:
         work.duplicate()
         return None
-    reason = _entrance_defect(work, given, outcome)
+    reason = _entrance_defect(state, given, outcome)
     if reason:
         work.refuse(given.party, reason, outcome.envelope.kind)
+        if reason == CAME_BACK:
+            security.came_back(work, given, outcome)
+        return None
+    if not _counts_up(work, given, outcome):
         return None
     state.known.add(key)
     return outcome
+
+
+def foreseen(state: State, now_ns: int, given: Input) -> Answer | None:
+    """The answer to an own giver's input that is worthless by its form, its signature or its number. Changes nothing."""
+    if isinstance(given, Detections):
+        return Answer("duplicate") if given.sequence <= state.feeds.get(given.feed, 0) else None
+    if not isinstance(given, Received) or given.number:
+        return None
+    outcome = verify(Unverified(given.raw), state.trust, now_ns)
+    if isinstance(outcome, Refused):
+        return Answer("refused", outcome.reason)
+    if state.known.key(outcome.origin, outcome.id) in state.known:
+        return Answer("duplicate")
+    reason = _entrance_defect(state, given, outcome)
+    return Answer("refused", reason) if reason else None
+
+
+def _counts_up(work: Work, given: Received, message: Message) -> bool:
+    """Whether an own post's passkey has counted on since its last signature: one that goes back has been copied.
+
+    Those that do not count say 0 every time.
+    """
+    state, signer = work.state, message.signer
+    if message.origin != state.own or signer.passkey is UNSET:
+        return True
+    name = key_id(signer.public)
+    count, before = count_of(read_signature(given.raw)), state.passkey_counts.get(name, 0)
+    if before and count <= before:
+        detail = f"{signer.subject}: {count} after {before}"
+        work.refuse(given.party, "passkey-count-went-back", detail)
+        return False
+    if count:
+        state.passkey_counts[name] = count
+    return True
 
 
 def is_next_row(work: Work, given: Received) -> bool:
@@ -101,13 +152,19 @@ def _compare(work: Work, party: str, attested: Position, lanes: Iterable[int]) -
     for lane in lanes:
         same_place = attested.epoch == held.epoch and attested.upto[lane] == held.upto[lane]
         if same_place and attested.heads[lane] != held.heads[lane]:
-            work.refuse(party, "stream-differs", f"{LANES[lane].name.lower()} row {held.upto[lane]}")
+            where = f"{LANES[lane].name.lower()} row {held.upto[lane]}"
+            work.refuse(party, "stream-differs", where)
+            security.differs(work, party, "stream-differs", where)
 
 
 def detections(work: Work, given: Detections) -> SensorRow | None:
     """The own sensor whose measurements these are, or None when they are duplicates or refused."""
     state = work.state
     party = f"feed:{given.feed}"
+    foreign = _foreign(work, given)
+    if foreign:
+        security.foreign(work, party, foreign)
+        return None
     last = state.feeds.get(given.feed, 0)
     if given.sequence <= last:
         work.duplicate()
@@ -115,9 +172,9 @@ def detections(work: Work, given: Detections) -> SensorRow | None:
     if given.sequence > last + MAX_FEED_GAP:
         work.refuse(party, "batch-out-of-order", f"batch {given.sequence}, expected {last + 1}")
         return None
-    if given.sequence != last + 1:
-        _feed_gap(work, given.feed, given.sequence - last - 1)
-    state.feeds[given.feed] = given.sequence
+    if len(given.feed) > MAX_FEED_NAME or (not last and len(state.feeds) >= MAX_FEEDS):
+        work.refuse(party, "unknown-feed", given.feed)
+        return None
     sensor = state.sensors.get(given.sensor)
     if sensor is None:
         work.refuse(party, "unknown-sensor", given.sensor)
@@ -134,7 +191,20 @@ def detections(work: Work, given: Detections) -> SensorRow | None:
     if min(given.time_ns) < work.now_ns - MAX_AGE_NS:
         work.refuse(party, "too-old", given.sensor)
         return None
+    if given.sequence != last + 1:
+        _feed_gap(work, given.feed, given.sequence - last - 1)
+    state.feeds[given.feed] = given.sequence
     return sensor
+
+
+def _foreign(work: Work, given: Detections) -> str:
+    """Why a batch is not of this realm, or an empty text. A real one must say so: an exercise's must never be taken for
+    it; where all is exercise, a batch that says nothing is of this one.
+    """
+    realm = work.state.genesis.realm
+    if given.realm is UNSET:
+        return "realm-not-said" if realm == REAL else ""
+    return "" if given.realm == realm else "foreign-realm"
 
 
 def _feed_gap(work: Work, feed: str, missing: int) -> None:
@@ -163,6 +233,7 @@ def receipt(work: Work, given: ReceiptGiven) -> None:
     reason = state.outboxes.defect(given.party, position)
     if reason:
         work.refuse(given.party, reason, str(position.upto))
+        security.differs(work, given.party, reason, str(position.upto))
         return
     data = statement_bytes("receipt", state.genesis.realm, state.own, partner, position)
     if not _signed_by_node(work, partner, data, given.signature):
@@ -281,9 +352,9 @@ def link(work: Work, given: LinkChanged) -> None:
         work.record("note", encode({"about": "link", "partner": partner, "state": given.state}))
 
 
-def _entrance_defect(work: Work, given: Received, received: Message) -> str:
+def _entrance_defect(state: State, given: Received, received: Message) -> str:
     """Whether this party may bring this message: a link what its partner may relay, a post its own words."""
-    state, envelope = work.state, received.envelope
+    envelope = received.envelope
     side, _, name = given.party.partition(":")
     if given.number and received.kind is not None and given.lane != received.kind.lane:
         return "wrong-lane"
@@ -293,12 +364,17 @@ def _entrance_defect(work: Work, given: Received, received: Message) -> str:
         return "not-its-unit"
     if side == "post":
         return "" if own and envelope.post == name else "not-this-posts-message"
+    if side == "relay":
+        own_relay = own and envelope.post == name and received.signer.role == "relay"
+        return "" if own_relay else "not-this-relays-message"
+    if side == "gateway":
+        return groups.entrance_defect(state, received, name.removeprefix("cot-"))
     if side == "control":
         return "" if own and received.signer.role == "control" else "not-control"
     if side != "partner" or name not in state.policy.neighbours:
         return "unknown-partner"
     if own:
-        return "our-own-message-came-back"
+        return CAME_BACK
     if state.own not in envelope.label.audience:
         return "not-released-to-us"
     way = state.policy.route(envelope.origin, state.own, envelope.label.audience | {envelope.origin})

@@ -1,19 +1,20 @@
-"""Alerts stage: an own warning becomes a draft for the authority's posts, their signatures an alert, its end an end.
+"""Alerts stage: an own warning becomes a draft for the authorities' posts, their signatures an alert, its end an end.
 
-The unit is the one that the structure lets decide `civil-alert-issue` for this nation. Nothing is issued by the
-node itself: it drafts, checks the signatures, and passes on what two posts have signed. An alert stays the business
-of its posts until it is taken back: the task to do so is open as long as the alert stands.
+A unit drafts that the structure lets decide `civil-alert-issue` for this nation, each for as much as it may alert.
+The node itself issues nothing, but for what its root has warranted: it drafts, checks the signatures, and passes on what
+two posts have signed. An alert stays the business of its posts until it is taken back. The words of its correction are
+made with it: one signature sends them, whoever else is away, for as long as the alert stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import replace
+
+import msgspec
 
 from noroshi.clock import seconds
 from noroshi.command.alerts import (
-    CANCEL,
     ISSUE,
     AlertDesk,
     Approval,
@@ -22,39 +23,55 @@ from noroshi.command.alerts import (
     approval_defect,
     regions,
 )
-from noroshi.command.posts import Action, Task
-from noroshi.gateways.cap import CapContext, encode_alert
-from noroshi.messages import Message
-from noroshi.messages.bodies import AlertBody, AreaRow, DecisionBody, WarningBody
-from noroshi.node import deciding, rows, tasks
+from noroshi.command.corroboration import corroboration_defect
+from noroshi.command.posts import Task
+from noroshi.command.warrant import BASES, Basis
+from noroshi.gateways.cap import CapContext, CapError, encode_alert
+from noroshi.messages import Message, Unverified, verify
+from noroshi.messages.bodies import AlertBody, DecisionBody, WarningBody
+from noroshi.node import deciding, drafting, groups, reaching, rows, tasks, warranting
 from noroshi.node.events import Event
 from noroshi.node.speak import say
+from noroshi.node.state import State
 from noroshi.node.work import Work
-from noroshi.structure.authority import alert_recipients
 from noroshi.warning.texts import alert_texts
 
-STEPS: Mapping[str, Action] = MappingProxyType(
-    {"originate": "originate-alert", "approve": "approve-alert", "retract": "retract-alert"}
-)
-"""What posts are asked about a draft, and what such a task is called."""
+MAX_HEARD = 256
+"""Partners' warnings that are held beside ours: one of each partner and event, of far more events than a raid has."""
 
 
 def warned(work: Work, event: Event, warning: WarningBody) -> None:
     """An own warning was issued, updated or ended: drafts what the public should be told, if anything is new."""
-    desk = _desk(work)
-    if desk is None:
+    state = work.state
+    if warning.state in ("issued", "updated"):
+        state.warned[event.number] = warning
+    elif warning.state == "ended":
+        state.warned.pop(event.number, None)
+    else:
         return
+    for desk in drafting.desks(work):
+        _warned(work, desk, event, warning)
+
+
+def _warned(work: Work, desk: AlertDesk, event: Event, warning: WarningBody) -> None:
     pending, standing = desk.pending(event.number), desk.standing(event.number)
     if pending is not None and (warning.state == "ended" or pending.body.type == "Cancel"):
-        _drop(work, pending)
+        drafting.drop(work, pending)
         pending = None
     if warning.state == "ended":
+        desk.think_again(event.number)
         if standing and standing[-1].expires_ns > work.now_ns:
-            _draft(work, desk, event, warning, "Cancel")
+            drafting.draft_end(work, desk, event.number, warning.reason)
+        return
+    scope = drafting.scope_for(work.state, desk.unit)
+    areas = [area for area in warning.areas if scope.holds((area.country, area.region))]
+    if not areas or (not standing and desk.is_taken_back(event.number, regions(areas))):
         return
     told = pending.body if pending else standing[-1] if standing else None
-    if told is None or not regions(warning.areas) <= regions(told.areas):
-        _draft(work, desk, event, warning, "Update" if standing else "Alert")
+    if told is None or not regions(areas) <= regions(told.areas):
+        pending = drafting.draft_alert(work, desk, event.number, areas, warning.corridor)
+    if pending is not None:
+        _automatically(work, desk, pending, warning)
 
 
 def signed(work: Work, message: Message, body: DecisionBody, party: str) -> None:
@@ -75,24 +92,62 @@ def signed(work: Work, message: Message, body: DecisionBody, party: str) -> None
     verb = {"originate": "originated", "approve": "approved", "refuse": "refused"}[step]
     if draft.body.type == "Cancel":
         verb = "kept" if step == "refuse" else "took back"
+        if step == "refuse":
+            _quiet(work, draft.body, "kept")
     deciding.show_step(work, message, body, f"{envelope.post} {verb} the alert {draft.body.identifier}")
-    _close_tasks(work, draft, "done")
+    drafting.close_tasks(work, draft, "done")
     if draft.state == "originated":
-        _ask(work, draft, "approve")
+        if not _second(work, desk, draft):
+            drafting.ask(work, draft, "approve")
     elif draft.state == "issued":
         _issue(work, desk, draft)
+
+
+def heard(work: Work, message: Message, body: WarningBody) -> None:
+    """A partner has warned: it may stand for a second person, and does at once where a draft waits for one."""
+    state = work.state
+    key = (message.origin, message.envelope.event)
+    state.heard_warnings.pop(key, None)
+    if body.state not in ("issued", "updated") or not body.corridor:
+        return
+    while len(state.heard_warnings) >= MAX_HEARD:
+        del state.heard_warnings[next(iter(state.heard_warnings))]
+    state.heard_warnings[key] = (body.valid_until_ns, message.raw)
+    for desk in list(state.desks.values()):
+        for draft in desk.originated():
+            _second(work, desk, draft)
 
 
 def due(work: Work, digest: bytes) -> None:
     """A draft's deadline has come."""
     for desk in work.state.desks.values():
         draft = desk.find(digest)
-        if draft is not None and desk.expire(digest, work.now_ns):
-            _close_tasks(work, draft, "expired")
-            work.show(
-                "refusal", "An alert lapsed: nobody approved it in time", party=desk.unit, reason="draft-expired",
-                detail=digest.hex(),
-            )  # fmt: skip
+        if draft is None:
+            continue
+        was_ready = draft.state == "ready"
+        if desk.expire(digest, work.now_ns):
+            drafting.close_tasks(work, draft, "expired")
+            if was_ready:
+                drafting.show_correction(work, draft)
+            else:
+                work.show(
+                    "refusal", "An alert lapsed: nobody approved it in time", party=desk.unit, reason="draft-expired",
+                    detail=digest.hex(),
+                )  # fmt: skip
+
+
+def near(work: Work, digest: bytes) -> None:
+    """So little time is left that people could not sign a draft any more: looks whether it may issue by itself."""
+    for desk in work.state.desks.values():
+        draft = desk.find(digest)
+        warning = work.state.warned.get(draft.event) if draft is not None else None
+        if draft is None or warning is None or warning.valid_until_ns < work.now_ns:
+            continue
+        if draft.state == "expired":
+            # Nobody signed it in time, and nothing has changed since: it is asked for again, and goes out by itself.
+            _warned(work, desk, work.state.events.get(work.state.own_audience, draft.event), warning)
+        else:
+            _automatically(work, desk, draft, warning)
 
 
 def _step(draft: Draft, body: DecisionBody) -> PostStep:
@@ -102,139 +157,118 @@ def _step(draft: Draft, body: DecisionBody) -> PostStep:
     return "originate" if body.step == "request" or draft.body.type == "Cancel" else "approve"
 
 
-def _desk(work: Work) -> AlertDesk | None:
-    """The desk of this nation's alerting authority; None where the structure names none with posts here."""
-    state = work.state
-    for unit in sorted(state.able(ISSUE, "decide")):
-        if state.genesis.nodes.get(unit) == state.genesis.node and state.posts_with("approve", unit):
-            return state.desks.setdefault(unit, AlertDesk(unit))
-    return None
+# The second person, and the alert that no person has signed
 
 
-def _draft(
-    work: Work,
-    desk: AlertDesk,
-    event: Event,
-    warning: WarningBody,
-    type_: Literal["Alert", "Update", "Cancel"],
-) -> None:
+def _second(work: Work, desk: AlertDesk, draft: Draft) -> bool:
+    """Whether a partner's warning of the same event stands for the second person: then the alert is out."""
     state = work.state
-    standing = desk.standing(event.number)
-    count = state.counters["alert"] = state.counters.get("alert", 0) + 1
-    alias = state.alias("alert", count, state.own_audience)
-    ends = type_ == "Cancel"
-    areas = _alerted(standing) if ends else list(warning.areas)
+    rules = warranting.rules(state)
+    if not rules.second_by_partner or draft.body.type == "Cancel" or draft.event < 0:
+        return False
+    event = state.events.get(state.own_audience, draft.event)
+    sent = msgspec.structs.replace(draft.body, sent_ns=work.now_ns)
+    for (origin, alias), (_, raw) in state.heard_warnings.items():
+        found = verify(Unverified(raw), state.trust, work.now_ns)
+        if (origin, alias) not in event.same_as or not isinstance(found, Message):
+            continue
+        if corroboration_defect(sent, found, state.own, seconds(rules.fresh_s)) or not draft.move(
+            "corroborate"
+        ):
+            continue
+        draft.approvals.append(Approval(f"partner:{origin}", "approve", raw, work.now_ns))
+        says = f"{origin}'s signed warning stands for the second person under {draft.body.identifier}"
+        work.show("policy", says, lane=1, partner=origin, identifier=draft.body.identifier)
+        drafting.close_tasks(work, draft, "done")
+        _issue(work, desk, draft)
+        return True
+    return False
+
+
+def _automatically(work: Work, desk: AlertDesk, draft: Draft, warning: WarningBody) -> None:
+    """Issues a draft by itself where the root allows it and the time left is shorter than people need."""
+    terms = warranting.rules(work.state).automatic
+    if terms is None or draft.state not in ("drafted", "originated") or draft.body.type == "Cancel":
+        return
+    if BASES.index(warning.basis) < BASES.index(terms.needs):
+        return
+    first_ns = min(area.from_ns for area in draft.body.areas)
+    near_ns = first_ns - seconds(terms.below_s)
+    if work.now_ns < near_ns:
+        work.timer(f"automatic:{draft.digest.hex()}", near_ns)
+        return
+    _issue_automatically(work, desk, draft, warning.basis)
+
+
+def _issue_automatically(work: Work, desk: AlertDesk, draft: Draft, basis: Basis) -> None:
+    """The same alert in words that say that it is automatic, signed by the node; a person is told, and can stop it."""
+    state, body = work.state, draft.body
+    words = drafting.public_words(work, desk)
+    if words is None:
+        return
     template, texts = alert_texts(
-        state.genesis.realm, type_, areas, warning.reason, nation=state.nation, now_ns=work.now_ns
+        state.genesis.realm, body.type, body.areas, "", nation=state.nation, now_ns=work.now_ns,
+        templates=words, automatic=True,
+    )  # fmt: skip
+    said = msgspec.structs.replace(
+        body, texts=texts, template=template, automatic=True, basis=basis, warrant=state.warrant
     )
-    rules = state.genesis.rules
-    expires_ns = work.now_ns + seconds(rules.alert_expires_s)
-    body = AlertBody(
-        identifier=f"{state.own}-{alias[:6].hex()}-{len(standing) + 1}",
-        type=type_,
+    made = drafting.put(work, desk, draft.event, said, draft.deadline_ns)
+    ruling = DecisionBody(
+        case=made.digest[:16],
+        decision=ISSUE,
+        step="ruling",
         unit=desk.unit,
-        sent_ns=0,
-        expires_ns=expires_ns,
-        template=template,
-        texts=texts,
-        areas=areas,
-        rings=[ring for one in standing for ring in one.rings] if ends else warning.corridor,
-        references=[one.identifier for one in standing],
-        recipients=_told(standing) if ends else _recipients(work, desk.unit),
-        digest=b"",
-        approvals=[],
-        reason=warning.reason,
+        outcome="decided",
+        subject=made.digest,
     )
-    wanted_ns = standing[-1].expires_ns if ends else work.now_ns + seconds(rules.approve_within_s)
-    deadline_ns = min(wanted_ns, expires_ns - 1)
-    draft, replaced = desk.draft(event.number, body, deadline_ns)
-    for old in replaced:
-        _drop(work, old)
-    work.timer(f"draft:{draft.digest.hex()}", deadline_ns)
-    _ask(work, draft, "retract" if ends else "originate")
+    message = say(work, "decision", desk.unit, state.own_audience, ruling)
+    made.move("automatic")
+    made.approvals.append(Approval("", "approve", message.raw, work.now_ns))
+    deciding.show_step(work, message, ruling, f"The node issued the alert {body.identifier} automatically")
+    if not _issue(work, desk, made):
+        return
+    reaching.alarm(
+        work, f"automatic:{body.identifier}", "automatic-alert",
+        f"The alert {body.identifier} of {desk.unit} went out by itself: nobody has looked at it", unit=desk.unit,
+        identifier=body.identifier,
+    )  # fmt: skip
+    stop = next((one for one in desk.ready(made.event) if one.body.reason == "false"), None)
+    if stop is not None:
+        drafting.ask(work, stop, "stop")
 
 
-def _alerted(standing: Sequence[AlertBody]) -> list[AreaRow]:
-    """Every area that one of these alerts names, as the last of them has it: the end covers all of it."""
-    areas = {(area.kind, area.country, area.region): area for one in standing for area in one.areas}
-    return list(areas.values())
+# Out
 
 
-def _told(standing: Sequence[AlertBody]) -> list[str]:
-    """Everybody who was sent one of these alerts: the end goes to exactly them."""
-    return list(dict.fromkeys(unit for one in standing for unit in one.recipients))
-
-
-def _drop(work: Work, draft: Draft) -> None:
-    """Gives up a draft that is no longer wanted."""
-    draft.move("supersede")
-    _close_tasks(work, draft, "expired")
-
-
-def _close_tasks(work: Work, draft: Draft, state: str) -> None:
-    """Closes whatever the draft had asked so far; what was never asked or is closed stays as it is."""
-    for step in STEPS:
-        tasks.close(work, _task_id(step, draft), state)
-
-
-def _task_id(step: str, draft: Draft) -> str:
-    return f"{step}:{draft.digest.hex()}"
-
-
-def _ask(work: Work, draft: Draft, step: Literal["originate", "approve", "retract"]) -> None:
-    """Puts the draft before the posts that may take this step; never before one that has signed it already."""
-    state = work.state
-    duty = "approve" if step == "approve" else "watch"
-    signers = {one.post for one in draft.approvals}
-    posts = tuple(post for post in state.posts_with(duty, draft.body.unit) if post not in signers)
-    names = ", ".join(area.region for area in draft.body.areas)
-    words = {
-        "originate": "Originate the alert",
-        "approve": "Approve the alert",
-        "retract": "Take back the alert",
-    }
-    tasks.add(
-        work,
-        Task(
-            id=_task_id(step, draft),
-            action=STEPS[step],
-            duty=duty,
-            unit=draft.body.unit,
-            posts=posts,
-            title=f"{words[step]} for {names}",
-            deadline_ns=draft.deadline_ns,
-            audience=state.own_audience,
-            event=state.event_alias(state.events.get(state.own_audience, draft.event)),
-            fields={
-                "kind": "decision",
-                "case": draft.digest[:16],
-                "decision": CANCEL if step == "retract" else ISSUE,
-                "step": "request" if step == "originate" else "ruling",
-                "subject": draft.digest,
-                "deadline_ns": draft.deadline_ns,
-            },
-        ),
-    )
-
-
-def _issue(work: Work, desk: AlertDesk, draft: Draft) -> None:
-    """All have signed: the alert goes out, as messages, as CAP, and to every recipient for acknowledgement."""
+def _issue(work: Work, desk: AlertDesk, draft: Draft) -> bool:
+    """All have signed: the alert goes out, as messages, as CAP, and to every recipient; whether it did."""
     state = work.state
     body = draft.whole(work.now_ns)
-    reason = approval_defect(body, state.trust, work.now_ns, origin=state.own)
+    reason = approval_defect(body, state.trust, work.now_ns, origin=state.own) or _width_defect(state, body)
     if reason:
         draft.state = "refused"
         work.refuse(desk.unit, reason, body.identifier)
-        return
+        return False
     sent_of = {one.identifier: one.sent_ns for one in desk.standing(draft.event)}
+    for old in desk.ready(draft.event):
+        drafting.drop(work, old)
+    pending = desk.pending(draft.event)
+    if pending is not None:
+        drafting.drop(work, pending)
     desk.stand(draft, body)
-    event = state.events.get(state.own_audience, draft.event)
-    alias = state.event_alias(event)
+    if body.type == "Cancel" and draft.event in state.warned:
+        desk.take_back(draft.event, regions(body.areas))
+    event = state.events.get(state.own_audience, draft.event) if draft.event > 0 else None
+    alias = drafting.alias_of(state, draft.event)
     message = say(work, "alert", desk.unit, state.own_audience, body, event=alias, expires_ns=body.expires_ns)
+    told = state.own_audience
     for audience in state.policy.audiences(desk.unit, "alert"):
-        towards = state.alias_towards(event, audience.partners)
+        if not _may_show(state, body, audience.partners):
+            continue
+        towards = state.alias_towards(event, audience.partners) if event is not None else b""
         # Made from all that our own side knows: two persons have declared it to whoever is told.
-        say(
+        edition = say(
             work,
             "alert",
             desk.unit,
@@ -244,6 +278,8 @@ def _issue(work: Work, desk: AlertDesk, draft: Draft) -> None:
             expires_ns=body.expires_ns,
             declared=True,
         )
+        told |= state.given_to(state.own, edition.id)
+    known = event.warning.basis if event is not None and event.warning is not None else "single-source"
     context = CapContext(
         realm=state.genesis.realm,
         sender=f"{desk.unit}@{state.genesis.node}.noroshi.invalid",
@@ -251,19 +287,66 @@ def _issue(work: Work, desk: AlertDesk, draft: Draft) -> None:
         nation=state.nation,
         sent_of=sent_of,
         incident=alias.hex(),
-        basis=event.warning.basis if event.warning is not None else "single-source",
+        basis=known if body.basis is msgspec.UNSET else body.basis,
     )
-    work.file(body.identifier, encode_alert(body, context))
+    work.file(body.identifier, _written(work, body, context))
     rows.show_alert(work, message, body)
-    state.reach.sent(message.id, body.recipients, work.now_ns)
-    state.alerts[message.id] = body
-    rows.show_reach(work, message.id, body)
-    for unit in body.recipients:
-        ask_acknowledgement(
-            work, message, state.own_audience, (unit,), f"Acknowledge the alert {body.identifier}"
-        )
-    if body.type == "Alert":
+    groups.alerted(work, draft.event, body, message.id, told)
+    reaching.issued(work, message, body)
+    if body.type == "Cancel":
+        drafting.show_correction(work, draft)
+        _quiet(work, body, "taken back")
+    else:
+        drafting.prepare(work, desk, draft.event)
+    if body.type == "Alert" and event is not None:
         deciding.request_tasks(work, event, f"alert {body.identifier}")
+    return True
+
+
+def _written(work: Work, body: AlertBody, context: CapContext) -> bytes:
+    """The alert's file. Where a profile's rules cannot be kept it goes out all the same, and an alarm says which not."""
+    publishing = work.state.genesis.publishing
+    if publishing is msgspec.UNSET or not publishing.profile:
+        return encode_alert(body, context)
+    name = f"profile:{body.unit}"
+    try:
+        data = encode_alert(body, replace(context, profile=publishing.profile))
+        reaching.clear(work, name, f"The files of {body.unit} keep the profile {publishing.profile}")
+        return data
+    except CapError as error:
+        reaching.alarm(
+            work, name, "profile-not-kept",
+            f"The file of {body.identifier} does not keep the profile {publishing.profile}: {error.cause}",
+            unit=body.unit, identifier=body.identifier,
+        )  # fmt: skip
+        return encode_alert(body, context)
+
+
+def _width_defect(state: State, body: AlertBody) -> str:
+    """Whether a unit alerts more than it may; an end goes as far as what it ends."""
+    scope = drafting.scope_for(state, body.unit)
+    wide = body.type != "Cancel" and not all(map(scope.holds, regions(body.areas)))
+    return "wider-than-authority" if wide else ""
+
+
+def _may_show(state: State, body: AlertBody, audience: Iterable[str]) -> bool:
+    """Whether everybody in an audience may have what the alert carries: a partner's warning has a label of its own."""
+    for raw in body.approvals:
+        found = verify(Unverified(raw), state.trust, body.sent_ns)
+        foreign = isinstance(found, Message) and found.origin != state.own
+        if (
+            foreign
+            and isinstance(found, Message)
+            and not set(audience) <= found.envelope.label.audience | {found.origin}
+        ):
+            return False
+    return True
+
+
+def _quiet(work: Work, body: AlertBody, says: str) -> None:
+    """A person has looked at what went out by itself, and has kept it or taken it back."""
+    for one in body.references:
+        reaching.clear(work, f"automatic:{one}", f"The alert {one} was {says}")
 
 
 def ask_acknowledgement(
@@ -290,12 +373,3 @@ def ask_acknowledgement(
             fields={"kind": "acknowledgement", "of": message.id},
         ),
     )
-
-
-def _recipients(work: Work, unit: str) -> list[str]:
-    """The units to be told by the structure that a node of ours serves."""
-    state = work.state
-    return [
-        one for one in sorted(alert_recipients(state.structure, unit))
-        if state.genesis.nodes.get(one) == state.genesis.node and one != unit
-    ]  # fmt: skip

@@ -8,10 +8,13 @@ a node speaks for a post never. What an own post may not say does not leave this
 
 from __future__ import annotations
 
+import msgspec
+
 from noroshi.clock import seconds
 from noroshi.command import decisions
-from noroshi.command.alerts import APPROVING, CANCEL, ISSUE, approval_defect
+from noroshi.command.alerts import APPROVING, CANCEL, ISSUE, approval_defect, rules_of, signature_defect
 from noroshi.command.decisions import Concurrence
+from noroshi.gateways.realm import check_realm_words
 from noroshi.messages import KINDS, Envelope, Message, Refused
 from noroshi.messages.bodies import (
     AcknowledgementBody,
@@ -20,12 +23,21 @@ from noroshi.messages.bodies import (
     InjectBody,
     RecallBody,
     ReleaseBody,
+    RemarkBody,
 )
+from noroshi.messages.bodies_alerts import AlertRequestBody
+from noroshi.messages.bodies_counts import CountBody
+from noroshi.messages.bodies_notice import NoticeBody
+from noroshi.messages.bodies_reach import DeliveryBody, ReadinessBody
 from noroshi.messages.signing import ID_BYTES
 from noroshi.messages.trust import REAL
+from noroshi.node import counting, groups, noticing, originating
 from noroshi.node.policing import release_defect
+from noroshi.node.proposing import AGREE, proposal_of
+from noroshi.node.reaching import defect as relay_defect
+from noroshi.node.reaching import may_acknowledge
 from noroshi.node.recalling import defect as recall_defect
-from noroshi.node.state import State
+from noroshi.node.state import COUNTRIES, State
 
 LONGEST_NS = seconds(KINDS["decision"].expiry_s)
 """The longest time that a consultation may be given: decisions are history after a day."""
@@ -33,25 +45,47 @@ LONGEST_NS = seconds(KINDS["decision"].expiry_s)
 
 def defect(state: State, message: Message, now_ns: int) -> Refused | None:
     """Why a verified message may have no effect here, or None when it may."""
+    through = getattr(message.body, "through", msgspec.UNSET)
+    reason = groups.speaker_defect(state, message, "" if through is msgspec.UNSET else through)
+    if not reason and isinstance(message.body, AlertRequestBody):
+        return originating.defect(state, message, message.body)
+    reason = reason or _body_defect(state, message, now_ns)
+    if not reason:
+        return None
+    envelope = message.envelope
+    return Refused(reason, f"{envelope.kind} of {envelope.post or envelope.node} for {envelope.unit}")
+
+
+def _body_defect(state: State, message: Message, now_ns: int) -> str:
     match message.body:
         case AcknowledgementBody() as body:
             reason = _acknowledgement(state, message.envelope, body)
         case DecisionBody() as body:
-            reason = _decision(state, message.envelope, body, now_ns)
+            reason = _decision(state, message, body, now_ns)
         case AlertBody() as body:
             reason = _alert(state, message.envelope, body, now_ns)
         case ReleaseBody() as body:
             reason = release_defect(state, message, body, now_ns)
         case RecallBody() as body:
             reason = recall_defect(state, message, body, now_ns)
-        case InjectBody():
-            reason = "exercises-only" if state.genesis.realm == REAL else ""
+        case NoticeBody() as body:
+            reason = noticing.defect(state, message, body, now_ns)
+        case CountBody() as body:
+            reason = counting.defect(state, message, body)
+        case DeliveryBody() | ReadinessBody():
+            reason = relay_defect(state, message)
+        case InjectBody() as body:
+            reason = "exercises-only" if state.genesis.realm == REAL else _other_realm(state, body.text)
+        case RemarkBody() as body:
+            reason = _other_realm(state, body.text) if state.genesis.realm != REAL else ""
         case _:
             reason = ""
-    if not reason:
-        return None
-    envelope = message.envelope
-    return Refused(reason, f"{envelope.kind} of {envelope.post or envelope.node} for {envelope.unit}")
+    return reason
+
+
+def _other_realm(state: State, text: str) -> str:
+    """Whether words claim the other realm: an order of an exercise that is "not a drill" is no order."""
+    return "claims-the-other-realm" if check_realm_words(text, state.genesis.realm) else ""
 
 
 def body_partners(state: State, body: str) -> frozenset[str]:
@@ -65,20 +99,31 @@ def body_partners(state: State, body: str) -> frozenset[str]:
 def _acknowledgement(state: State, envelope: Envelope, body: AcknowledgementBody) -> str:
     if body.unit != envelope.unit:
         return "speaks-for-another-unit"
+    notice = noticing.find(state, body.of)
+    if notice is not None:
+        return noticing.acknowledgement_defect(state, envelope, body, notice)
     alert, warning = state.alerts.get(body.of), state.warnings.get(body.of)
     if alert is None and warning is None:
         return "acknowledges-nothing-known"
     if alert is not None and body.unit not in alert.recipients:
-        return "not-a-recipient"
+        if not may_acknowledge(state, body.of, body.unit):
+            return "not-a-recipient"
     answer_to = warning.answer_to if warning is not None else state.own_audience
     return _own_label(state, envelope, answer_to)
 
 
-def _decision(state: State, envelope: Envelope, body: DecisionBody, now_ns: int) -> str:
+def _decision(state: State, message: Message, body: DecisionBody, now_ns: int) -> str:
+    envelope = message.envelope
     if body.unit != envelope.unit:
         return "speaks-for-another-unit"
+    if body.decision == AGREE:
+        return _agreement(state, envelope, body)
     if body.subject:
-        return _signature(state, envelope, body)
+        return _signature(state, message, body)
+    if body.typed is not msgspec.UNSET:
+        return "typed-where-nothing-is-asked"
+    if body.decision == CANCEL:
+        return "needs-a-public-correction"
     if body.step == "ruling":
         return _ruling(state, envelope, body)
     if not envelope.post:
@@ -90,8 +135,20 @@ def _decision(state: State, envelope: Envelope, body: DecisionBody, now_ns: int)
     )
 
 
-def _signature(state: State, envelope: Envelope, body: DecisionBody) -> str:
+def _agreement(state: State, envelope: Envelope, body: DecisionBody) -> str:
+    """A watch of ours says whether a proposed warning is issued: nobody else's is asked, and once only."""
+    if envelope.origin != state.own or not envelope.post:
+        return "no-authority"
+    if (body.step, body.outcome) not in (("ruling", "decided"), ("ruling", "refused")) or body.subject:
+        return "malformed-answer"
+    if proposal_of(state, body.case) is None:
+        return "unknown-draft"
+    return _own_duty(state, envelope, "watch") or _own_label(state, envelope, state.own_audience)
+
+
+def _signature(state: State, message: Message, body: DecisionBody) -> str:
     """A post's signature under one of our drafts."""
+    envelope = message.envelope
     desk = state.desks.get(body.unit) if envelope.origin == state.own else None
     draft = desk.find(body.subject) if desk is not None else None
     if draft is None:
@@ -103,7 +160,9 @@ def _signature(state: State, envelope: Envelope, body: DecisionBody) -> str:
     if body.outcome != "refused" and (body.step, body.outcome) not in APPROVING:
         return "malformed-answer"
     duty = "approve" if body.step == "ruling" and not ends else "watch"
-    return _own_duty(state, envelope, duty) or _own_label(state, envelope, state.own_audience)
+    reason = _own_duty(state, envelope, duty) or _own_label(state, envelope, state.own_audience)
+    rules = rules_of(draft.body, state.trust, state.own)
+    return reason or (rules if isinstance(rules, str) else signature_defect(draft.body, message, rules))
 
 
 def _request(state: State, envelope: Envelope, body: DecisionBody, now_ns: int) -> str:
@@ -158,7 +217,15 @@ def _alert(state: State, envelope: Envelope, body: AlertBody, now_ns: int) -> st
         return "speaks-for-another-unit"
     if body.unit not in state.able(CANCEL if body.type == "Cancel" else ISSUE, "decide"):
         return "no-authority"
-    return approval_defect(body, state.trust, now_ns, origin=envelope.origin)
+    reason = approval_defect(body, state.trust, now_ns, origin=envelope.origin)
+    return reason or ("" if _is_within(state, envelope.origin, body) else "wider-than-authority")
+
+
+def _is_within(state: State, origin: str, body: AlertBody) -> bool:
+    """Whether a partner alerts its own nation only: nobody alerts another's people."""
+    nation = state.partners.get(origin, "")
+    own = COUNTRIES.get(nation, (nation,))
+    return all(area.country in own for area in body.areas)
 
 
 def _own_duty(state: State, envelope: Envelope, duty: str) -> str:

@@ -19,8 +19,9 @@ from noroshi.geo.places import PlaceTable
 from noroshi.log import Chain, DamagedRecordError, Record, Snapshot
 from noroshi.messages import Ed25519, Unverified
 from noroshi.messages.envelope import claim
-from noroshi.node import flow, trusting
+from noroshi.node import accept, flow, trusting
 from noroshi.node.inputs import (
+    Answer,
     Commit,
     Control,
     Genesis,
@@ -101,6 +102,12 @@ class Node:
     def handle(self, now_ns: int, given: Input) -> Commit:
         """What follows from one input, at the node's time `now_ns`."""
         return self._commit(now_ns, given)
+
+    def foreseen(self, now_ns: int, given: Input) -> Answer | None:
+        """The answer to an input of an own giver that is worthless by its form, its signature or its number; None where
+        only `handle` can tell. Changes nothing.
+        """
+        return accept.foreseen(self._state, now_ns, given)
 
     def expect(self, now_ns: int, given: Input) -> bool:
         """Says that this input will be handled soon; what `work_ahead` does meanwhile makes that quicker, not other.

@@ -15,6 +15,7 @@ import numpy as np
 from noroshi.clock import NS_PER_S
 from noroshi.messages import Message
 from noroshi.messages.bodies import EventBody, TrackBody
+from noroshi.node import counting
 from noroshi.node.accept import MAX_AGE_NS, MAX_AHEAD_NS
 from noroshi.node.events import REDUCED, Estimate, Event, Partners, Piece, given_by
 from noroshi.node.inputs import Detections, SensorRow
@@ -150,6 +151,7 @@ def _take(work: Work, piece: Piece, alias: bytes = b"") -> Mapping[Partners, Eve
         elif audience == state.own_audience:  # the first of them
             return {}
     fresh = [event for event in found.values() if not event.estimate.rows]
+    joined = [event for event in found.values() if piece.partner not in event.estimate.partners]
     state.events.add(piece, found.values())
     ours = found[state.own_audience]
     for audience, event in found.items():
@@ -157,6 +159,8 @@ def _take(work: Work, piece: Piece, alias: bytes = b"") -> Mapping[Partners, Eve
     for event in fresh:
         if event.audience in state.picture_audiences():
             _say_opened(work, event)
+    for event in joined:
+        counting.opened(work, event)
     if ours in fresh:
         work.show(
             "event",

@@ -20,34 +20,59 @@ from noroshi.messages.bodies import (
     TrackBody,
     WarningBody,
 )
+from noroshi.messages.bodies_alerts import AlertRequestBody
+from noroshi.messages.bodies_counts import CountBody
+from noroshi.messages.bodies_hazard import ClaimBody, HazardBody
+from noroshi.messages.bodies_notice import NoticeBody
+from noroshi.messages.bodies_reach import DeliveryBody, ReadinessBody
 from noroshi.messages.keys import is_bundle
 from noroshi.node import (
     accept,
     alerting,
     authority,
+    counting,
     deciding,
     early,
     evidence,
+    groups,
+    hazards,
     hearing,
+    informing,
+    noticing,
+    originating,
+    own_areas,
     policing,
+    proposing,
     pruning,
+    reaching,
+    readiness,
     recalling,
     reducing,
+    refused,
+    relaying,
+    security,
     tasks,
     trusting,
     warn,
+    warranting,
 )
 from noroshi.node.events import REDUCED
 from noroshi.node.inputs import (
+    CapGiven,
     CheckpointGiven,
     ClockStepped,
     Control,
     Detections,
+    DoorHeard,
+    FeedHeard,
+    Gateways,
     Genesis,
+    GroupHeard,
     Input,
     LinkChanged,
     ReceiptGiven,
     Received,
+    RelayGiven,
     Restart,
     Retention,
     TimerDue,
@@ -55,6 +80,7 @@ from noroshi.node.inputs import (
 from noroshi.node.speak import release
 from noroshi.node.work import Work
 from noroshi.sharing import partner_party
+from noroshi.warning.area_list import is_signed_areas
 
 
 def run(work: Work, given: Input) -> None:
@@ -82,12 +108,25 @@ def run(work: Work, given: Input) -> None:
             accept.restart(work, given)
         case ClockStepped():
             accept.clock(work, given)
+        case CapGiven():
+            hazards.given(work, given)
+        case RelayGiven():
+            relaying.given(work, given)
+        case DoorHeard():
+            refused.door(work, given)
+        case FeedHeard():
+            hazards.feed(work, given)
         case Control():
             _control(work, given)
+        case Gateways():
+            groups.adopt(work, given)
+        case GroupHeard():
+            groups.heard(work, given)
         case Retention():
             accept.retention(work, given)
         case Genesis():
             trusting.begin(work)
+            own_areas.begin(work)
         case LinkChanged():
             accept.link(work, given)
         case TimerDue():
@@ -98,6 +137,10 @@ def _control(work: Work, given: Control) -> None:
     """What a root of ours has signed: keys, or a policy."""
     if is_bundle(given.raw):
         _keys(work, given.party, given.raw)
+    elif warranting.is_ours(given.raw):
+        warranting.adopt(work, given.party, given.raw)
+    elif is_signed_areas(given.raw):
+        own_areas.adopt(work, given.party, given.raw)
     else:
         policing.adopt(work, given.party, given.raw)
 
@@ -105,6 +148,8 @@ def _control(work: Work, given: Control) -> None:
 def _keys(work: Work, party: str, raw: bytes) -> None:
     """Takes a bundle of statements about keys, and passes on what the other neighbours should have as well."""
     onward = trusting.apply(work, party, raw)
+    if onward:
+        reaching.keys_changed(work)
     for neighbour in work.state.policy.neighbours if onward else ():
         if partner_party(neighbour) != party:
             work.send(partner_party(neighbour), trusting.LANE, onward)
@@ -112,14 +157,14 @@ def _keys(work: Work, party: str, raw: bytes) -> None:
 
 def _heard(work: Work, message: Message, party: str, lane: int) -> None:
     """A relay passes on what the door lets through, whatever it thinks of it; its own posts' words only if they hold."""
-    refused = authority.defect(work.state, message, work.now_ns)
-    if refused is None or message.origin != work.state.own:
+    refusal = authority.defect(work.state, message, work.now_ns)
+    if refusal is None or message.origin != work.state.own:
         release(work, message, lane=lane)
-    if refused is None:
+    if refusal is None:
         _act(work, message, party)
         _answered_early(work, message)
-    elif refused.reason not in early.REASONS or not early.keep(work, message, party):
-        work.refuse(party, refused.reason, refused.detail)
+    elif refusal.reason not in early.REASONS or not early.keep(work, message, party):
+        work.refuse(party, refusal.reason, refusal.detail)
 
 
 def _answered_early(work: Work, message: Message) -> None:
@@ -128,11 +173,11 @@ def _answered_early(work: Work, message: Message) -> None:
     is_request = isinstance(body, DecisionBody) and body.step == "request" and not body.subject
     of = body.case if isinstance(body, DecisionBody) and is_request else message.id
     for answer, party in early.due(work, of):
-        refused = authority.defect(work.state, answer, work.now_ns)
-        if refused is None:
+        refusal = authority.defect(work.state, answer, work.now_ns)
+        if refusal is None:
             _act(work, answer, party)
         else:
-            work.refuse(party, refused.reason, refused.detail)
+            work.refuse(party, refusal.reason, refusal.detail)
 
 
 def _act(work: Work, message: Message, party: str) -> None:
@@ -147,10 +192,25 @@ def _act(work: Work, message: Message, party: str) -> None:
             hearing.warning(work, message, body)
         case AlertBody() as body:
             hearing.alert(work, message, body)
+            relaying.heard(work, message, body)
         case AcknowledgementBody() as body:
             hearing.acknowledgement(work, message, body)
         case DecisionBody() as body:
             _decision(work, message, body, party)
+        case AlertRequestBody() as body:
+            originating.asked(work, message, body)
+        case NoticeBody() as body:
+            noticing.said(work, message, body)
+        case CountBody() as body:
+            counting.heard(work, message, body)
+        case HazardBody() as body:
+            hazards.heard(work, message, body, party)
+        case ClaimBody() as body:
+            relaying.told(work, message, body)
+        case DeliveryBody() as body:
+            _delivered(work, message, body)
+        case ReadinessBody() as body:
+            readiness.here(work, message, body)
         case ReleaseBody() as body:
             policing.released(work, message, body)
         case RecallBody() as body:
@@ -162,7 +222,9 @@ def _act(work: Work, message: Message, party: str) -> None:
 
 
 def _decision(work: Work, message: Message, body: DecisionBody, party: str) -> None:
-    if body.subject:
+    if body.decision == proposing.AGREE:
+        warn.agreed(work, message, body)
+    elif body.subject:
         alerting.signed(work, message, body, party)
     elif body.step == "request":
         deciding.asked(work, message, body)
@@ -170,6 +232,18 @@ def _decision(work: Work, message: Message, body: DecisionBody, party: str) -> N
         deciding.answered(work, message, body)
     else:
         deciding.recorded(work, message, body)
+
+
+def _delivered(work: Work, message: Message, body: DeliveryBody) -> None:
+    told = reaching.delivered(work, message, body)
+    if told.purpose == "test":
+        readiness.heard(work, told, body)
+
+
+def _receipts_due(work: Work, of: bytes) -> None:
+    told = reaching.late(work, of)
+    if told is not None and told.purpose == "test":
+        readiness.late(work, told)
 
 
 def _recall(work: Work, message: Message, body: RecallBody) -> None:
@@ -190,14 +264,38 @@ def _timer(work: Work, name: str) -> None:
     del work.state.timers[name]
     word, _, rest = name.partition(":")
     match word:
-        case "look":
+        case "look" | "lost":
             warn.due(work, rest)
+        case "agree":
+            warn.unanswered(work, rest)
         case "decision":
             deciding.due(work, bytes.fromhex(rest))
         case "draft":
             alerting.due(work, bytes.fromhex(rest))
+        case "automatic":
+            alerting.near(work, bytes.fromhex(rest))
+        case own_areas.TIMER:
+            own_areas.due(work)
         case trusting.TIMER:
             trusting.due(work)
+        case refused.TIMER:
+            refused.due(work, rest)
+        case security.TIMER:
+            security.due(work, rest)
+        case counting.TIMER:
+            counting.due(work, rest)
+        case informing.TIMER:
+            noticing.due(work, bytes.fromhex(rest))
+        case "receipts":
+            _receipts_due(work, bytes.fromhex(rest))
+        case "chase":
+            reaching.go_on(work, bytes.fromhex(rest))
+        case readiness.TIMER:
+            readiness.due(work)
+        case readiness.STALE:
+            readiness.stale(work)
+        case hazards.TIMER:
+            hazards.due(work, bytes.fromhex(rest))
         case "task":
             tasks.close(work, rest, "expired")
 

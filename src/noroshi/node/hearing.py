@@ -15,7 +15,7 @@ from noroshi.messages.bodies import (
     WarningBody,
 )
 from noroshi.messages.cells import outline
-from noroshi.node import alerting, rows, tasks
+from noroshi.node import alerting, groups, noticing, reaching, rows, tasks
 from noroshi.node.state import Said
 from noroshi.node.work import MS_PER_NS, Work
 
@@ -74,6 +74,7 @@ def warning(work: Work, message: Message, body: WarningBody) -> None:
     way = state.policy.route(origin, state.own, envelope.label.audience | {origin})
     state.warnings[message.id] = Said(f"{origin}'s warning ({body.state})", frozenset(way), work.now_ns)
     rows.show_warning(work, message, body)
+    groups.heard_warning(work, message, body)
     if body.state == "updated" or body.valid_until_ns < work.now_ns:
         return
     units = tuple(post.unit for post in state.posts.values() if "watch" in post.duties)
@@ -85,17 +86,23 @@ def warning(work: Work, message: Message, body: WarningBody) -> None:
 def alert(work: Work, message: Message, body: AlertBody) -> None:
     """A partner's public alert, which two posts of its authority have really signed."""
     rows.show_alert(work, message, body)
+    groups.heard_alert(work, message, body)
 
 
 def acknowledgement(work: Work, message: Message, body: AcknowledgementBody) -> None:
     """A post has acknowledged an alert or a warning."""
     state, envelope = work.state, message.envelope
+    notice = noticing.find(state, body.of)
+    if notice is not None:
+        noticing.acknowledged(work, message, body, notice)
+        return
     tasks.close(work, f"acknowledge:{body.of.hex()}:{body.unit}", "done")
     if not state.reach.acknowledged(body.of, body.unit, envelope.post, envelope.time_ns):
         return
+    reaching.acknowledged(work, body.of, body.unit, envelope.post)
     work.show(
         "acknowledgement",
-        f"{envelope.post} ({envelope.origin}) acknowledged {state.name_of(body.of)}",
+        f"{envelope.post} ({envelope.origin}) acknowledged {state.name_of(body.of)}{_through(body)}",
         lane=1,
         of=body.of.hex(),
         post=envelope.post,
@@ -104,14 +111,20 @@ def acknowledgement(work: Work, message: Message, body: AcknowledgementBody) -> 
     )
     issued = state.alerts.get(body.of)
     if issued is not None:
-        rows.show_reach(work, body.of, issued)
+        reaching.show(work, body.of)
 
 
 def words(work: Work, message: Message, body: InjectBody | RemarkBody) -> None:
     """Words of exercise control or of a post: shown, acted on by nobody."""
     kind = message.envelope.kind
     speaker = "Exercise control" if kind == "inject" else message.envelope.post
-    work.show(kind, f"{speaker} to {body.unit}: {body.text}", unit=body.unit, text=body.text)
+    way = _through(body) if isinstance(body, RemarkBody) else ""
+    work.show(kind, f"{speaker} to {body.unit}{way}: {body.text}", unit=body.unit, text=body.text)
+
+
+def _through(body: AcknowledgementBody | RemarkBody) -> str:
+    """By which gateway words came, where they did not come from the post itself."""
+    return f" through the TAK group {body.through}" if body.through else ""
 
 
 def unknown(work: Work, message: Message) -> None:

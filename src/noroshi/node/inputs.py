@@ -17,6 +17,7 @@ from noroshi.sharing import Position
 from noroshi.sharing.link import Attested, Receipted, Restarted
 from noroshi.sharing.policy import Policy
 from noroshi.structure import Catalogue, Structure
+from noroshi.warning.area_list import AreaList
 from noroshi.warning.rules import WarningRules
 
 
@@ -51,12 +52,28 @@ class RuleSet(WarningRules, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A partner's policy: when it warns, and how long its people have. Figures of exercises are notional.
 
     alert_expires_s: after which a public alert ends by itself; approve_within_s: for the posts that sign one, and for
-    acknowledgements; concur_within_s: for a nation's answer to a consultation.
+    acknowledgements; concur_within_s: for a nation's answer to a consultation. receipt_within_s: after which a last hop
+    without a receipt raises an alarm; readiness_every_s, readiness_stale_s: between tests of readiness, and after which
+    one shows nothing any more. Where receipt_within_s is not there, nobody is asked in another's place: so records from
+    before it give the same answers again.
     """
 
     alert_expires_s: float = 1800.0
     approve_within_s: float = 120.0
     concur_within_s: float = 600.0
+    receipt_within_s: float | msgspec.UnsetType = msgspec.UNSET
+    readiness_every_s: float | msgspec.UnsetType = msgspec.UNSET
+    readiness_stale_s: float | msgspec.UnsetType = msgspec.UNSET
+
+
+class Publishing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a partner's public alerts say beside their words: where the public reads on, whom it asks, whose rules the
+    files keep. profile: `ipaws` writes what that profile asks for, as far as every area has a code of the scheme SAME.
+    """
+
+    web: str = ""
+    contact: str = ""
+    profile: Literal["", "ipaws"] = ""
 
 
 class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag="genesis"):
@@ -65,7 +82,9 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag="genesis"):
     structure and catalogue are the checked files in force; nodes says which node serves each unit; partners maps
     partners to the nation codes of the structure; node_partners maps nodes to partners; neighbours are the partners
     to whom this node has a link, and wires all pairs of nodes that have one. policy: our release policy, as it is at the
-    beginning; without one the structure and the labels decide.
+    beginning; without one the structure and the labels decide. warrant: what our root allows our alerting units beyond
+    two persons, signed. areas: an agency's own areas, in the place of the built-in regions until they expire.
+    publishing: what our public alerts say beside their words.
     """
 
     realm: str
@@ -87,13 +106,16 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag="genesis"):
     rules: RuleSet
     places_digest: bytes
     policy: Policy | None = None
+    warrant: bytes | msgspec.UnsetType = msgspec.UNSET
+    areas: AreaList | msgspec.UnsetType = msgspec.UNSET
+    publishing: Publishing | msgspec.UnsetType = msgspec.UNSET
 
 
 class Detections(msgspec.Struct, frozen=True, kw_only=True, tag="detections"):
     """Measurements of one own sensor. `feed` and `sequence` (dense from 1) make a repeated batch harmless.
 
     value: rows of range m (0 from an infrared sensor), azimuth rad, elevation rad; rate_mps: range rates, one a row,
-    of a sensor that measures them.
+    of a sensor that measures them; realm: whose batch it is, which in the real realm must be said.
     """
 
     feed: str
@@ -102,6 +124,7 @@ class Detections(msgspec.Struct, frozen=True, kw_only=True, tag="detections"):
     time_ns: tuple[int, ...]
     value: tuple[tuple[float, float, float], ...]
     rate_mps: tuple[float, ...] | msgspec.UnsetType = msgspec.UNSET
+    realm: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True, tag="received"):
@@ -134,6 +157,86 @@ class Restart(msgspec.Struct, frozen=True, kw_only=True, tag="restart"):
 
     party: str
     position: Position
+
+
+class CapGiven(msgspec.Struct, frozen=True, kw_only=True, tag="cap"):
+    """A file of another agency in the Common Alerting Protocol. party: `feed:jma`, `file:duty.xml`, `hand:...`.
+
+    signature: what the shell found, by the certificates of this entrance; fault: why the shell takes no more of it than
+    this (`oversize`, `wrongly-signed`), with a detail for our own operator. senders: whose messages may come this way,
+    anybody's if empty; shared: whether partners are told, where the agency says that its message is public.
+    """
+
+    party: str
+    raw: bytes
+    signature: Literal["signed", "unsigned", "not-checked"] = "not-checked"
+    fault: str = ""
+    detail: str = ""
+    senders: tuple[str, ...] = ()
+    shared: bool = True
+
+
+class RelayGiven(msgspec.Struct, frozen=True, kw_only=True, tag="relay"):
+    """What somebody has said in public in an authority's name. outlet: who; claimed: in whose name, in its own words.
+
+    said_ns: when, 0 if not known; original: the authority's own signed message, if it is attached.
+    """
+
+    party: str
+    outlet: str
+    claimed: str
+    text: str
+    link: str = ""
+    said_ns: int = 0
+    original: bytes = b""
+
+
+class GroupRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Who reads one outbox of the gateway for Cursor on Target. partners: its audience, our own side among them.
+
+    posts: our posts that may speak through it, each with the id of the key that the gateway holds for it.
+    """
+
+    name: str
+    partners: tuple[str, ...]
+    posts: tuple[tuple[str, bytes], ...] = ()
+
+
+class Gateways(msgspec.Struct, frozen=True, kw_only=True, tag="gateways"):
+    """The groups of the gateway for Cursor on Target, as the operator has set them down: all of them."""
+
+    groups: tuple[GroupRow, ...]
+
+
+class GroupHeard(msgspec.Struct, frozen=True, kw_only=True, tag="group"):
+    """What the shell sees of a group's clients: how many there are, and counts by reason since its start.
+
+    news: what an operator should know of it, in words of our own; empty where there is nothing new.
+    """
+
+    group: str
+    clients: int
+    counts: dict[str, int]
+    news: str = ""
+
+
+class DoorHeard(msgspec.Struct, frozen=True, kw_only=True, tag="door"):
+    """What the shell has refused at one of its doors since it last said so, by reason; it never became an input.
+
+    entrance: `page`, `link`, `relays`, `feed of alerts`, `record`; source: an address or a party, as far as it is known.
+    """
+
+    entrance: str
+    source: str
+    counts: dict[str, int]
+
+
+class FeedHeard(msgspec.Struct, frozen=True, kw_only=True, tag="feed"):
+    """What the shell sees of a feed of another agency: it answers, it does not, it has not for too long."""
+
+    feed: str
+    state: Literal["fresh", "failing", "stale"]
+    detail: str = ""
 
 
 class TimerDue(msgspec.Struct, frozen=True, kw_only=True, tag="timer"):
@@ -177,6 +280,12 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True, tag="retention"):
 
 Input = (
     Genesis
+    | CapGiven
+    | RelayGiven
+    | DoorHeard
+    | FeedHeard
+    | Gateways
+    | GroupHeard
     | Detections
     | Received
     | ReceiptGiven

@@ -17,6 +17,7 @@ from noroshi.messages import Message, Refused, Unverified, verify
 from noroshi.messages.bodies import ReleaseBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import Lane
+from noroshi.node import groups
 from noroshi.node.speak import say
 from noroshi.node.work import FOR_EVER_S, Work
 from noroshi.sharing import partner_party
@@ -52,6 +53,7 @@ def adopt(work: Work, party: str, raw: bytes) -> None:
     changed = partners_changed(before, policy)
     neighbours = state.policy.neighbours
     state.adopt(policy)
+    groups.policy_changed(work, changed)
     for neighbour in neighbours:
         # What waits for others is looked at too, since it may name whoever has changed. A restart is seen by the
         # partner: where nothing is taken out there is none, or it would tell of terms that are not its own.

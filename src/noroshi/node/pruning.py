@@ -9,7 +9,7 @@ from __future__ import annotations
 from noroshi.clock import seconds
 from noroshi.messages import KINDS
 from noroshi.messages.kinds import DAY_S, YEAR_S
-from noroshi.node import early, tasks
+from noroshi.node import drawing, early, hazards, noticing, tasks
 from noroshi.node.state import State
 from noroshi.node.work import Work
 
@@ -22,6 +22,9 @@ other side still finds what it answers."""
 
 RECALLED_FOR_NS = seconds(YEAR_S)
 """A recall waits for its answers for so long. Only posts recall, so there are few."""
+
+TESTS_KEPT_NS = seconds(2 * DAY_S)
+"""A test of readiness takes receipts for so long: a relay that was away over a night still gives them."""
 
 ASKED_KEPT_NS = seconds(KINDS["event"].expiry_s)
 """A request that nobody has made is not asked for again for so long: its event is over by then."""
@@ -41,6 +44,9 @@ def _prune(work: Work, now_ns: int) -> None:
     for desk in state.desks.values():
         desk.prune(now_ns)
         needed |= desk.events
+    state.warned = {key: one for key, one in state.warned.items() if one.valid_until_ns >= now_ns}
+    state.heard_warnings = {key: one for key, one in state.heard_warnings.items() if one[0] >= now_ns}
+    needed.update(state.warned)
     state.events.prune(now_ns, state.own_audience, needed)
     state.alerts = {
         key: one for key, one in state.alerts.items() if one.expires_ns + ANSWERED_FOR_NS >= now_ns
@@ -61,7 +67,16 @@ def _prune(work: Work, now_ns: int) -> None:
     state.recalls = {
         key: one for key, one in state.recalls.items() if one.asked_ns + RECALLED_FOR_NS >= now_ns
     }
+    noticing.prune(state, now_ns)
+    hazards.prune(state, now_ns)
+    drawing.prune(state, now_ns)
     state.reach.prune(state.alerts.keys() | state.warnings.keys())
+    state.told = {
+        key: one
+        for key, one in state.told.items()
+        if key in state.alerts or (one.purpose == "test" and one.sent_ns + TESTS_KEPT_NS >= now_ns)
+    }
+    state.chases = {key: one for key, one in state.chases.items() if key in state.alerts}
     for task_id in [task_id for task_id in state.tasks if _is_past(state, task_id, now_ns)]:
         tasks.close(work, task_id, "expired")
         del state.tasks[task_id]
@@ -74,7 +89,8 @@ def _is_past(state: State, task_id: str, now_ns: int) -> bool:
     match task.action:
         case "acknowledge":
             message = task.fields["of"]
-            return message not in state.alerts and message not in state.warnings
+            held = message in state.alerts or message in state.warnings
+            return not held and noticing.find(state, message) is None
         case "concur":
             return task.fields["case"] not in state.cases
         case "request":

@@ -15,7 +15,7 @@ from noroshi.clock import NS_PER_S
 from noroshi.messages import Label, Message, Refused, Unverified, may_have, verify
 from noroshi.messages.bodies import RecallBody
 from noroshi.messages.labels import CLASSIFICATIONS
-from noroshi.node import evidence, tasks
+from noroshi.node import evidence, groups, noticing, tasks
 from noroshi.node.speak import say
 from noroshi.node.state import Recall, State
 from noroshi.node.work import MS_PER_NS, Work
@@ -172,6 +172,8 @@ def _put_away(work: Work, origin: str, of: bytes) -> None:
     for task in [one for one in state.tasks.values() if one.fields.get("of") == of]:
         tasks.close(work, task.id, "expired")
     evidence.withdraw(work, origin, of)
+    groups.put_away(work, origin, of)
+    noticing.put_away(work, origin, of)
 
 
 def _show(work: Work, of: bytes, says: str) -> None:

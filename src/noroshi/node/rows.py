@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 
 from noroshi.gateways.geojson import rings_deg
 from noroshi.messages import Message
-from noroshi.messages.bodies import AlertBody, AreaRow, FallRow, WarningBody
+from noroshi.messages.bodies import AlertBody, AreaRow, FallRow, TextRow, WarningBody
 from noroshi.messages.trust import REAL
 from noroshi.node.events import Estimate, Event
 from noroshi.node.outlook import Outlook
+from noroshi.node.sighting import first_seen_by
 from noroshi.node.work import MS_PER_NS, Work
+from noroshi.warning.ages import age_s, age_words
+from noroshi.warning.contours import contours
+from noroshi.warning.falling import fall_in
+from noroshi.warning.lifecycle import WarningState
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,7 +50,7 @@ def show_picture(work: Work, event: Event, estimate: Estimate, outlook: Outlook)
     says = PHASE_WORDS.get(outlook.phase, "") if changed else ""
     work.show(
         "picture",
-        f"Track lost: no observation since {_age_s(work, outlook.last_observed_ns):.0f} s" if lost else says,
+        f"Track lost: no observation since {age_s(outlook.last_observed_ns, work.now_ns):.0f} s" if lost else says,
         lane=3,
         key=f"picture:{identity}",
         event=identity,
@@ -67,7 +72,26 @@ def show_picture(work: Work, event: Event, estimate: Estimate, outlook: Outlook)
         corridor=rings_deg(outlook.corridor),
         trail=_columns(outlook.trail.lon_rad, outlook.trail.lat_rad, outlook.trail.time_ns),
         state="lost" if outlook.lost else "tracked",
+        first_seen_by=_sights(work, estimate),
+        contours=_contours(work, outlook),
+        **_carried(work, event),
     )
+
+
+def _carried(work: Work, event: Event) -> dict[str, list[str]]:
+    """The notices that may explain a picture; no field where there are none."""
+    found = [key.hex() for key, one in work.state.notices.items() if event.number in one.events]
+    return {"notices": found} if found else {}
+
+
+def _sights(work: Work, estimate: Estimate) -> list[dict[str, Any]]:
+    """When each own radar could first see what only infrared sensors report; nothing once a radar has seen it."""
+    if "radar" in estimate.sensings:
+        return []
+    return [
+        {"sensor": one.sensor, "time_ms": one.time_ns // MS_PER_NS if one.time_ns is not None else None}
+        for one in first_seen_by(estimate.filter.tracks, work.state.sensors.values())
+    ]
 
 
 def show_closed(work: Work, event: Event) -> None:
@@ -89,7 +113,7 @@ def show_warning(work: Work, message: Message, body: WarningBody) -> None:
     envelope = message.envelope
     work.show(
         "warning",
-        _warning_sentence(envelope.origin, body),
+        _warning_sentence(envelope.origin, body, work.now_ns),
         lane=0,
         id=message.id.hex(),
         event=envelope.event.hex(),
@@ -105,8 +129,62 @@ def show_warning(work: Work, message: Message, body: WarningBody) -> None:
         valid_until_ms=body.valid_until_ns // MS_PER_NS,
         first_observed_ms=body.first_observed_ns // MS_PER_NS,
         last_observed_ms=body.last_observed_ns // MS_PER_NS,
+        age_s=round(age_s(body.last_observed_ns, work.now_ns), 1),
+        lost=body.lost is True,
         reason=body.reason,
     )
+
+
+def show_draft(work: Work, event: Event, before: WarningState | None, body: WarningBody) -> None:
+    """What would be warned of, for our own staff alone: a draft, a proposal, or that one of them is dropped."""
+    identity = work.state.event_alias(event).hex()
+    state = "dropped" if body.state == "ended" else body.state
+    regions = {area.region for area in body.areas}
+    known = {area.row.region for area in before.areas} if before is not None else set()
+    names = ", ".join(sorted(regions))
+    says = {
+        "draft": f"Draft, not sent: a warning for {names}; {BASIS_WORDS[body.basis]}",
+        "proposed": f"Proposed, not sent: a warning for {names}; {BASIS_WORDS[body.basis]}",
+        "dropped": f"The draft of a warning for {names} is dropped",
+    }[state]
+    work.show(
+        "draft",
+        "" if before is not None and (before.phase, known) == (state, regions) else says,
+        lane=1,
+        key=f"draft:{identity}",
+        event=identity,
+        state=state,
+        basis=body.basis,
+        sensings=body.sensings,
+        partners=body.partners,
+        areas=_areas(body.areas),
+        corridor=rings_deg(body.corridor),
+        fall=_fall(body.fall),
+        valid_until_ms=body.valid_until_ns // MS_PER_NS,
+        first_observed_ms=body.first_observed_ns // MS_PER_NS,
+        last_observed_ms=body.last_observed_ns // MS_PER_NS,
+        age_s=round(age_s(body.last_observed_ns, work.now_ns), 1),
+    )
+
+
+def show_answer(work: Work, event: Event, yes: bool, why: str) -> None:
+    """What became of a proposed warning, and by whom."""
+    work.show(
+        "draft-answer",
+        f"The proposed warning is {'issued' if yes else 'dropped'}: {why}",
+        lane=1,
+        event=work.state.event_alias(event).hex(),
+        agreed=yes,
+        why=why,
+    )
+
+
+def texts(given: Iterable[TextRow]) -> list[dict[str, str]]:
+    """Public words as the page shows them."""
+    return [
+        {"language": t.language, "headline": t.headline, "description": t.description, "instruction": t.instruction}
+        for t in given
+    ]
 
 
 def show_alert(work: Work, message: Message, body: AlertBody) -> None:
@@ -115,7 +193,7 @@ def show_alert(work: Work, message: Message, body: AlertBody) -> None:
     status = "Actual" if envelope.realm == REAL else "Exercise"
     names = ", ".join(area.region for area in body.areas)
     verb = {"Alert": "issued", "Update": "updated", "Cancel": "ended"}[body.type]
-    why = f" ({body.reason})" if body.reason else ""
+    why = f" ({body.reason})" if body.reason else " automatically" if body.automatic is True else ""
     work.show(
         "alert",
         f"{body.unit} {verb} the public alert {body.identifier} for {names}{why} [{status}]",
@@ -128,15 +206,8 @@ def show_alert(work: Work, message: Message, body: AlertBody) -> None:
         partner=envelope.origin,
         areas=_areas(body.areas),
         rings=rings_deg(body.rings),
-        texts=[
-            {
-                "language": t.language,
-                "headline": t.headline,
-                "description": t.description,
-                "instruction": t.instruction,
-            }
-            for t in body.texts
-        ],
+        texts=texts(body.texts),
+        automatic=body.automatic is True,
         sent_ms=body.sent_ns // MS_PER_NS,
         expires_ms=body.expires_ns // MS_PER_NS,
         references=body.references,
@@ -146,45 +217,37 @@ def show_alert(work: Work, message: Message, body: AlertBody) -> None:
     )
 
 
-def show_reach(work: Work, message: bytes, body: AlertBody) -> None:
-    """Who has acknowledged an alert, and who has not."""
-    state = work.state
-    work.show(
-        "alert-reach",
-        "",
-        lane=1,
-        key=f"alert-reach:{message.hex()}",
-        id=message.hex(),
-        identifier=body.identifier,
-        recipients=[
-            {
-                "unit": row.unit,
-                "name": state.structure.unit(row.unit).name,
-                "sent_ms": row.sent_ns // MS_PER_NS,
-                "received_ms": row.acknowledged_ns // MS_PER_NS if row.acknowledged_ns else None,
-                "acknowledged_ms": row.acknowledged_ns // MS_PER_NS if row.acknowledged_ns else None,
-                "by": row.post,
-            }
-            for row in state.reach.rows(message)
-        ],
-    )
-
-
-def _age_s(work: Work, time_ns: int) -> float:
-    return (work.now_ns - time_ns) / 1e9
-
-
-def _warning_sentence(origin: str, body: WarningBody) -> str:
+def _warning_sentence(origin: str, body: WarningBody, now_ns: int) -> str:
     names = ", ".join(sorted({area.region for area in body.areas}))
     if body.state == "ended":
         return f"{origin} ended its warning for {names}: {body.reason}"
     verb = "warns" if body.state == "issued" else f"updated its warning ({body.number})"
-    return f"{origin} {verb}: {names}; {BASIS_WORDS[body.basis]}"
+    age = age_words(body.last_observed_ns, now_ns, "en")
+    if body.lost is True:
+        return f"{origin} updated its warning ({body.number}): {names}; the track is lost, {age}"
+    return f"{origin} {verb}: {names}; {BASIS_WORDS[body.basis]}; {age}"
 
 
 def _position(position: tuple[float, float, float]) -> tuple[float, float, float]:
     lat, lon, height = position
     return round(degrees(lat), 5), round(degrees(lon), 5), round(height, 1)
+
+
+def _contours(work: Work, outlook: Outlook) -> list[dict[str, Any]]:
+    """Lines of equal probability, where a place of ours may be concerned: a raid elsewhere stays light."""
+    rules, draft = work.state.genesis.rules, outlook.draft
+    if not rules.tells or draft is None or not (draft.areas or draft.near):
+        return []
+    return [
+        {"kind": one.kind, "level": one.level, "rings": [_thin(ring) for ring in rings_deg(one.rings)]}
+        for one in contours(outlook.path, fall_in(draft.fall), rules)
+    ]
+
+
+def _thin(ring: list[list[float]]) -> list[list[float]]:
+    """A ring to 100 m and every other corner of it, its ends kept: enough for a line that is drawn faintly."""
+    kept = [*ring[:-1:2], ring[-1]]
+    return [[round(lon, 3), round(lat, 3)] for lon, lat in kept]
 
 
 def _lon_lat(lat_rad: float, lon_rad: float) -> tuple[float, float]:

@@ -17,22 +17,30 @@ import msgspec
 import numpy as np
 
 from noroshi.command.alerts import AlertDesk, SavedDesk
+from noroshi.command.counts import Count
 from noroshi.command.decisions import Case
+from noroshi.command.hazards import HazardBook, SavedHazards
+from noroshi.command.notices import Notice
 from noroshi.command.posts import Action, Task
-from noroshi.command.reach import Reach, Recipient
+from noroshi.command.reach import Chase, Reach, Recipient, Relay, Told
+from noroshi.command.readiness import Readiness, Tested
 from noroshi.errors import LocalError
-from noroshi.messages.bodies import AlertBody
+from noroshi.messages.bodies import AlertBody, WarningBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.keys import Bundle
 from noroshi.node.events import EventBook, SavedBook
+from noroshi.node.inputs import GroupRow
 from noroshi.node.known import Known, Segment
-from noroshi.node.state import Recall, Said, State
+from noroshi.node.refused import Tally
+from noroshi.node.security import Source
+from noroshi.node.state import HeardAlert, Recall, Said, Shown, State
 from noroshi.sharing import Outboxes, Position
 from noroshi.sharing.budgets import Spent
 from noroshi.sharing.outbox import Stream, Unreceipted
 from noroshi.sharing.policy import Policy
 from noroshi.sharing.release import ReleaseKey
 from noroshi.sharing.streams import head_after
+from noroshi.warning.area_list import AreaList
 
 DERIVED = frozenset(
     {
@@ -41,13 +49,16 @@ DERIVED = frozenset(
         "_event_audiences",
         "_members",
         "_picture_audiences",
+        "_places",
         "catalogue",
         "certificate",
+        "countries",
         "genesis",
         "nation",
         "node_partners",
         "others",
         "own",
+        "own_watch",
         "partners",
         "policy",
         "posts",
@@ -125,7 +136,13 @@ class SavedOutboxes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A state's own fields. One that came after the first form has a default: what a node has that never heard of it."""
 
+    alarms: list[tuple[str, str]] = []
+    chases: list[tuple[bytes, list[Chase]]] = []
+    readiness: list[Tested] = []
+    relays: list[tuple[str, Relay]] = []
+    told: list[tuple[bytes, Told]] = []
     alerts: list[tuple[bytes, AlertBody]]
+    area_list: AreaList | None = None
     attested: list[tuple[str, Position]]
     bits: list[str]
     cases: list[tuple[bytes, Case]]
@@ -139,10 +156,22 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     feeds: list[tuple[str, int]]
     known: SavedKnown
     links: list[tuple[str, str]]
+    feeds_heard: list[tuple[str, str]] = []
+    hazards: SavedHazards = SavedHazards([], [])
+    heard_alerts: list[tuple[str, HeardAlert]] = []
+    notices: list[tuple[bytes, Notice]] = []
+    security: list[tuple[str, Source]] = []
+    refused: list[tuple[str, Tally]] = []
+    counts: list[tuple[str, Count]] = []
+    counts_said: list[tuple[str, Count]] = []
+    counts_shown: list[tuple[str, str]] = []
+    relayed: list[tuple[bytes, int]] = []
     outboxes: SavedOutboxes
     pruned_ns: int
     reach: list[tuple[bytes, list[Recipient]]]
     recalls: list[tuple[bytes, Recall]] = []
+    groups: list[GroupRow] = []
+    shown: list[tuple[str, list[tuple[str, Shown]]]] = []
     release_policy: Policy
     retained: list[tuple[int, dict[str, int]]]
     spent: list[tuple[str, str, list[int]]]
@@ -151,12 +180,24 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     timers: list[tuple[str, int]]
     trust: bytes
     warnings: list[tuple[bytes, Said]]
+    warrant: bytes = b""
+    templates: bytes = b""
+    templates_by: tuple[str, ...] = ()
+    warned: list[tuple[int, WarningBody]] = []
+    heard_warnings: list[tuple[str, bytes, int, bytes]] = []
+    passkey_counts: list[tuple[bytes, int]] = []
 
 
 def save(state: State, put: Put) -> Saved:
     """The state's own fields; what is kept apart goes to `put`."""
     return Saved(
+        alarms=list(state.alarms.items()),
+        chases=list(state.chases.items()),
+        readiness=state.readiness.saved(),
+        relays=list(state.relays.items()),
+        told=list(state.told.items()),
         alerts=list(state.alerts.items()),
+        area_list=state.area_list,
         attested=list(state.attested.items()),
         bits=state.bits,
         cases=list(state.cases.items()),
@@ -170,10 +211,22 @@ def save(state: State, put: Put) -> Saved:
         feeds=list(state.feeds.items()),
         known=SavedKnown([put(one.data, one.digest) for one in state.known.segments], *state.known.recent),
         links=list(state.links.items()),
+        feeds_heard=list(state.feeds_heard.items()),
+        hazards=state.hazards.saved(),
+        heard_alerts=list(state.heard_alerts.items()),
+        notices=list(state.notices.items()),
+        security=list(state.security.items()),
+        refused=list(state.refused.items()),
+        counts=list(state.counts.items()),
+        counts_said=list(state.counts_said.items()),
+        counts_shown=list(state.counts_shown.items()),
+        relayed=list(state.relayed.items()),
         outboxes=_save_outboxes(state.outboxes),
         pruned_ns=state.pruned_ns,
         reach=state.reach.saved(),
         recalls=list(state.recalls.items()),
+        groups=list(state.groups.values()),
+        shown=[(group, list(items.items())) for group, items in state.shown.items()],
         release_policy=state.release_policy,
         retained=state.retained,
         spent=state.spent.dump(),
@@ -182,6 +235,12 @@ def save(state: State, put: Put) -> Saved:
         timers=list(state.timers.items()),
         trust=put(encode(list(state.trust.bundles().items()))),
         warnings=list(state.warnings.items()),
+        warrant=state.warrant,
+        templates=state.templates,
+        templates_by=state.templates_by,
+        warned=list(state.warned.items()),
+        heard_warnings=[(*key, *one) for key, one in state.heard_warnings.items()],
+        passkey_counts=list(state.passkey_counts.items()),
     )
 
 
@@ -189,7 +248,14 @@ def fill(state: State, saved: Saved, get: Get) -> None:
     """Puts what was saved into a new state of the same genesis. Raises LookupError or LocalError."""
     _fill_trust(state, _BUNDLES.decode(get(saved.trust)))
     state.adopt(saved.release_policy)
+    state.alarms = dict(saved.alarms)
+    state.chases = dict(saved.chases)
+    state.readiness = Readiness.loaded(saved.readiness)
+    state.relays = dict(saved.relays)
+    state.told = dict(saved.told)
     state.alerts = dict(saved.alerts)
+    if saved.area_list != state.area_list:
+        state.take_areas(saved.area_list)
     state.attested = dict(saved.attested)
     state.bits = saved.bits
     state.cases = dict(saved.cases)
@@ -204,16 +270,36 @@ def fill(state: State, saved: Saved, get: Get) -> None:
     segments = [Segment(get(digest)) for digest in saved.known.segments]
     state.known = Known.of(state.secrets.ids, segments, saved.known.recent, saved.known.marks)
     state.links = dict(saved.links)
+    state.feeds_heard = dict(saved.feeds_heard)
+    state.hazards = HazardBook.loaded(saved.hazards)
+    state.heard_alerts = dict(saved.heard_alerts)
+    state.notices = dict(saved.notices)
+    state.security = dict(saved.security)
+    state.refused = dict(saved.refused)
+    state.counts = dict(saved.counts)
+    state.counts_said = dict(saved.counts_said)
+    state.counts_shown = dict(saved.counts_shown)
+    state.relayed = dict(saved.relayed)
     state.outboxes = _load_outboxes(saved.outboxes)
     state.pruned_ns = saved.pruned_ns
     state.reach = Reach.loaded(saved.reach)
     state.recalls = dict(saved.recalls)
+    state.adopt_groups({row.name: row for row in saved.groups})
+    state.shown = {group: dict(items) for group, items in saved.shown}
     state.retained = saved.retained
     state.spent = Spent.load(saved.spent)
     state.received = dict(saved.received)
     state.tasks = {one.id: _load_task(one) for one in saved.tasks}
     state.timers = dict(saved.timers)
     state.warnings = dict(saved.warnings)
+    state.warrant = saved.warrant
+    state.templates = saved.templates
+    state.templates_by = saved.templates_by
+    state.warned = dict(saved.warned)
+    state.heard_warnings = {
+        (origin, event): (until, raw) for origin, event, until, raw in saved.heard_warnings
+    }
+    state.passkey_counts = dict(saved.passkey_counts)
 
 
 def _fill_trust(state: State, bundles: list[tuple[str, Bundle]]) -> None:

@@ -24,8 +24,9 @@ from noroshi.node.inputs import Genesis, Secrets, decode_input, encode_input
 from noroshi.node.saved import Saved, fill, save
 from noroshi.node.state import State, scheme_named
 
-VERSION = 2
-"""Of the form of a snapshot. 1: without recalls; 2: with them. Of a newer one nothing is read: the node then takes its
+VERSION = 3
+"""Of the form of a snapshot. 1: without recalls; 2: with them; 3: with what the kinds of messages of version
+3 leave, each field of which has a default. Of a newer one nothing is read: the node then takes its
 state from the whole log.
 """
 

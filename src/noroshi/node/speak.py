@@ -15,7 +15,7 @@ from noroshi.messages.kinds import Lane
 from noroshi.node import trusting
 from noroshi.node.state import State
 from noroshi.node.work import ACTS_S, Work
-from noroshi.sharing import Allowed, Withheld, partner_party
+from noroshi.sharing import RELAYS, Allowed, Withheld, partner_party
 from noroshi.sharing.release import CaseRelease
 
 
@@ -121,6 +121,11 @@ def release(
         "declared": declared,
     }
     work.record("release", encode(decided), ACTS_S)
+
+
+def pass_to(work: Work, relay: str, raw: bytes, lane: int, key: str = "") -> None:
+    """Puts what was said to our own side into the outbox of one of our own relays, as it was signed."""
+    work.send(f"{RELAYS}{relay}", lane, raw, key)
 
 
 def _had(state: State, message: Message, body: RecallBody, partner: str) -> bool:

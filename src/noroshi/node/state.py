@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import msgspec
+
 from noroshi.clock import NEVER
 from noroshi.command.alerts import AlertDesk
+from noroshi.command.counts import Count
 from noroshi.command.decisions import Case
+from noroshi.command.hazards import HazardBook
+from noroshi.command.notices import Notice
 from noroshi.command.posts import Task
-from noroshi.command.reach import Reach
+from noroshi.command.reach import Chase, Reach, Relay, Told
+from noroshi.command.readiness import Readiness
 from noroshi.errors import LocalError
 from noroshi.geo.places import PlaceTable
 from noroshi.log import Chain
 from noroshi.messages import KINDS, Certificate, Ed25519, KeyedHash, Scheme, TrustStore, derive, key_id
-from noroshi.messages.bodies import AlertBody
+from noroshi.messages.bodies import AlertBody, WarningBody
 from noroshi.messages.signing import ID_BYTES
 from noroshi.messages.trust import REAL
 from noroshi.node import trusting
 from noroshi.node.events import REDUCED, Event, EventBook
-from noroshi.node.inputs import Genesis, PostRow, Secrets, SensorRow
+from noroshi.node.inputs import Genesis, GroupRow, PostRow, Secrets, SensorRow
 from noroshi.node.known import RECALLED, Known
+from noroshi.node.refused import Tally
+from noroshi.node.security import Source
 from noroshi.sharing import Outboxes, Position, ReleasePolicy
 from noroshi.sharing.budgets import Spent
 from noroshi.sharing.policy import Policy, default_policy
 from noroshi.sharing.release import audience_name
 from noroshi.structure.authority import members, units_with
-from noroshi.warning.watch import watch_over
+from noroshi.warning.area_list import AreaList, own_watch
+from noroshi.warning.watch import Watch, watch_over
 
 MODE = "crisis"
 """The mode in which authorities are read: a node exists for the minutes that count."""
@@ -58,6 +68,26 @@ class Said:
     name: str
     answer_to: frozenset[str]
     said_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAlert:
+    """A partner's public alert that was believed: what others say in its name is held against it."""
+
+    origin: str
+    body: AlertBody
+    ended: bool = False
+
+
+class Shown(msgspec.Struct, frozen=True, array_like=True):
+    """One event that clients of a group draw. of: origin and id of the message that said it, if one did."""
+
+    type: str
+    shown_ns: int
+    stale_ns: int
+    lat_deg: float
+    lon_deg: float
+    of: tuple[str, bytes] = ("", b"")
 
 
 @dataclass(slots=True)
@@ -115,13 +145,41 @@ class State:
         self.tasks: dict[str, Task] = {}
         self.closed_tasks: set[str] = set()
         self.reach = Reach()
+        self.relays: dict[str, Relay] = {}
+        self.told: dict[bytes, Told] = {}
+        self.chases: dict[bytes, list[Chase]] = {}
+        self.readiness = Readiness()
+        self.alarms: dict[str, str] = {}
         self.alerts: dict[bytes, AlertBody] = {}
         self.warnings: dict[bytes, Said] = {}
         self.links: dict[str, str] = {}
         self.early: dict[bytes, list[tuple[int, str, str, bytes]]] = {}
         self.pruned_ns = 0
         self.recalls: dict[bytes, Recall] = {}
-        self.watch = watch_over(places, COUNTRIES.get(self.nation, (self.nation,)))
+        self.groups: dict[str, GroupRow] = {}
+        self.shown: dict[str, dict[str, Shown]] = {}
+        self.notices: dict[bytes, Notice] = {}
+        self.security: dict[str, Source] = {}
+        self.refused: dict[str, Tally] = {}
+        self.counts: dict[str, Count] = {}
+        self.counts_said: dict[str, Count] = {}
+        self.counts_shown: dict[str, str] = {}
+        self.hazards = HazardBook()
+        self.relayed: dict[bytes, int] = {}
+        self.heard_alerts: dict[str, HeardAlert] = {}
+        self.feeds_heard: dict[str, str] = {}
+        self.warrant: bytes = b"" if genesis.warrant is msgspec.UNSET else genesis.warrant
+        self.templates: bytes = b""
+        self.templates_by: tuple[str, ...] = ()
+        self.warned: dict[int, WarningBody] = {}
+        self.heard_warnings: dict[tuple[str, bytes], tuple[int, bytes]] = {}
+        self.passkey_counts: dict[bytes, int] = {}
+        self.countries: tuple[str, ...] = COUNTRIES.get(self.nation, (self.nation,))
+        self.watch = watch_over(places, self.countries, genesis.rules)
+        self._places = places
+        self.area_list: AreaList | None = None
+        self.own_watch: Watch | None = None
+        self.take_areas(genesis.areas or None)
         self._able: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
         self._members: dict[str, tuple[str, ...]] = {}
         self._aliases: dict[tuple[str, int, frozenset[str]], bytes] = {}
@@ -151,6 +209,13 @@ class State:
         """Puts a policy in force that has been looked at."""
         self.release_policy = policy
         self._take_policy()
+
+    def take_areas(self, given: AreaList | None) -> None:
+        """Puts an agency's own areas in force, in the place of those before."""
+        self.area_list = given
+        self.own_watch = (
+            own_watch(given, self._places, self.countries[0], self.genesis.rules) if given is not None else None
+        )
 
     def admission_defect(self, policy: Policy) -> str:
         """Why a policy cannot admit whom it admits, or an empty text: what it says of them is another's already."""
@@ -250,10 +315,23 @@ class State:
             self._picture_audiences = (self.own_audience, *sorted(spoken, key=sorted))
         return self._picture_audiences
 
+    def looked_audiences(self) -> tuple[frozenset[str], ...]:
+        """The audiences whose pictures are looked at: those above, and those of groups of clients, to whom it speaks of
+        nothing for that.
+        """
+        pictures = self.picture_audiences()
+        groups = {frozenset(row.partners) for row in self.groups.values()}
+        return (*pictures, *sorted(groups.difference(pictures), key=sorted))
+
+    def adopt_groups(self, rows: Mapping[str, GroupRow]) -> None:
+        """Puts other groups in the place of those that there were."""
+        self.groups = dict(rows)
+        self._event_audiences = ()
+
     def event_audiences(self) -> tuple[frozenset[str], ...]:
         """The audiences with events of their own: those with a picture, and those who get own increments."""
         if not self._event_audiences:
-            pictures = self.picture_audiences()
+            pictures = self.looked_audiences()
             told = {
                 one.partners if full else one.partners | {REDUCED}
                 for sensor in self.sensors.values()

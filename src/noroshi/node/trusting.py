@@ -107,7 +107,9 @@ def apply(work: Work, party: str, raw: bytes) -> bytes:
     work.record("note", encode({"about": "keys", "party": party, "told": told}), FOR_EVER_S)
     for words in told:
         work.show("keys", words, lane=LANE, party=party)
-    public = msgspec.structs.replace(bundle, pins=())
+    # Relays are our own business, and older nodes do not know their role: a bundle with one would say nothing to them.
+    others = tuple(one for one in bundle.certificates if one.role != "relay")
+    public = msgspec.structs.replace(bundle, pins=(), certificates=others)
     return bundle_bytes(public) if len(public) else b""
 
 

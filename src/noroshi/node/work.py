@@ -16,6 +16,7 @@ from noroshi.errors import LocalError
 from noroshi.log import Batch, Cut, Forget, OutboxRow, Record
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import DAY_S, YEAR_S, Lane
+from noroshi.node import refused
 from noroshi.node.inputs import Answer, Commit
 from noroshi.sharing import CAP_GATEWAY, STAFF, party_of
 
@@ -91,13 +92,23 @@ class Work:
         """Adds a file for the CAP gateway."""
         self.send(CAP_GATEWAY, Lane.WARNING, data, name)
 
-    def refuse(self, party: str, reason: str, detail: str = "") -> None:
-        """Records a refusal with its reason, for our own side; the giver is only told that it was refused."""
+    def draw(self, party: str, data: bytes, lane: int, key: str) -> None:
+        """Adds an event for a group's clients of Cursor on Target; of one key they draw the newest."""
+        self.send(party, lane, data, key)
+
+    def refuse(self, party: str, reason: str, detail: str = "", *, shown: bool = True) -> None:
+        """Records a refusal with its reason, for our own side; the giver is only told that it was refused.
+
+        shown: also to the staff; not, where they are told of many at once. A source of which much is refused is shown
+        with counts: see `noroshi.node.refused`.
+        """
+        party = party[: refused.MAX_NAME]
+        alone = refused.shown_alone(self, party, reason)
         body = encode({"party": party, "reason": reason, "detail": detail[:500]})
         self.record("refusal", body, ACTS_S)
-        self.show(
-            "refusal", f"Refused from {party}: {reason}", party=party, reason=reason, detail=detail[:500]
-        )
+        if shown and alone:
+            says = f"Refused from {party}: {reason}"
+            self.show("refusal", says, party=party, reason=reason, detail=detail[:500])
         self.answer = Answer("refused", reason)
 
     def duplicate(self) -> None:

@@ -32,6 +32,8 @@ NEEDED = {
     "detections": ("feed", "sequence", "sensor", "time_ns", "value"),
     "received": ("raw",),
     "link": ("party", "state"),
+    "cap": ("party", "raw"),
+    "relay": ("party", "outlet", "text"),
     "release": ("id", "withheld"),
     "refusal": ("party", "reason"),
 }

@@ -21,6 +21,7 @@ from noroshi.messages.bodies import (
     TrackBody,
     WarningBody,
 )
+from noroshi.messages.bodies_hazard import ClaimBody, HazardBody
 from noroshi.review.read import Entry, Log, merged
 
 TOPICS = ("evidence", "event", "warning", "alert", "acknowledgement", "decision", "link", "refusal", "words")
@@ -99,6 +100,12 @@ def _message(entry: Entry, told: set[tuple[str, str]]) -> tuple[str, str] | None
             return "acknowledgement", f"{speaker} acknowledged"
         case DecisionBody() as body:
             return "decision", _decision(body, origin, speaker)
+        case HazardBody() as body:
+            verb = "told of" if said else f"holds, from {origin},"
+            return "warning", f"{verb} {body.sender}'s alert {body.identifier} ({body.signature})"
+        case ClaimBody() as body:
+            verb = "told" if said else f"was told by {origin}"
+            return "words", f"{verb} that {body.outlet} speaks in the name of {body.unit}: unverified relay"
         case InjectBody() | RemarkBody() as body:
             return "words", f"{speaker} to {body.unit}: {body.text}"
     return "words", f"kept a message of the unknown kind {envelope.kind} from {origin}"

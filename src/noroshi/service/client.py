@@ -11,6 +11,7 @@ durable when the answer got lost is answered as a duplicate.
 from __future__ import annotations
 
 import asyncio
+import base64
 import http.client
 import json
 import random
@@ -22,9 +23,10 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from noroshi.clock import to_iso
 from noroshi.errors import OperatorError, PartnerError
 from noroshi.messages.canonical import encode
-from noroshi.node.inputs import Answer, Detections, Received
+from noroshi.node.inputs import Answer, CapGiven, Detections, Received, RelayGiven
 
 CHUNK_INPUTS = 500
 CHUNK_BYTES = 1 << 20
@@ -61,14 +63,18 @@ class NodeClient:
     def __repr__(self) -> str:
         return f"NodeClient({self._host}:{self._port})"
 
-    async def give(self, inputs: Sequence[Detections | Received]) -> list[Answer]:
-        """The answers to all inputs, when they are durable; waits and repeats while the node is away.
+    async def give(self, inputs: Sequence[Detections | Received | CapGiven | RelayGiven]) -> list[Answer]:
+        """The answers to all inputs, when they are durable; waits and repeats while the node is away. Files of other
+        agencies and relays go to their own entrances, after the rest.
 
         Raises RefusedError when the node will never take them.
         """
         answers: list[Answer] = []
-        for chunk in _chunks(inputs):
+        for chunk in _chunks([one for one in inputs if isinstance(one, Detections | Received)]):
             answers += await self._give(chunk)
+        for given in inputs:
+            if isinstance(given, CapGiven | RelayGiven):
+                answers.append(await self._hand_in(given))
         return answers
 
     async def info(self) -> dict[str, Any]:
@@ -118,6 +124,23 @@ class NodeClient:
                 return [Answer(one["outcome"], one["reason"]) for one in json.loads(reply)]
             if status != 503:
                 raise RefusedError("give inputs", subject=repr(self), cause=_cause(status, reply))
+            await asyncio.sleep(pause_s * self._random.uniform(0.5, 1.0))
+            pause_s = min(2 * pause_s, RETRY_CAP_S)
+
+    async def _hand_in(self, given: CapGiven | RelayGiven) -> Answer:
+        """Brings a file or a relay to its entrance."""
+        path, body = ("/api/cap", given.raw) if isinstance(given, CapGiven) else ("/api/relay", _relay_body(given))
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                status, reply = await self._ask("POST", path, self._feed_token or self._page_token, body)
+            except (OSError, http.client.HTTPException):
+                status, reply = 503, b""
+            if status in (200, 413, 422):
+                answer = json.loads(reply)
+                return Answer(answer["outcome"], answer["reason"])
+            if status != 503:
+                raise RefusedError("hand it in", subject=repr(self), cause=_cause(status, reply))
             await asyncio.sleep(pause_s * self._random.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, RETRY_CAP_S)
 
@@ -176,6 +199,19 @@ class NodeClient:
                 elif "n" in frame:
                     take(int(frame["n"]), frame["row"])
                     self.last = int(frame["n"])
+
+
+def _relay_body(given: RelayGiven) -> bytes:
+    """A relay as the body of its entrance."""
+    document = {
+        "outlet": given.outlet,
+        "authority": given.claimed,
+        "text": given.text,
+        "link": given.link,
+        "time": to_iso(given.said_ns, digits=9) if given.said_ns else "",
+        "original": base64.b64encode(given.original).decode("ascii"),
+    }
+    return json.dumps(document).encode()
 
 
 def _chunks(inputs: Sequence[Detections | Received]) -> list[list[Detections | Received]]:

@@ -17,7 +17,7 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,24 @@ from typing import Any
 import msgspec
 
 from noroshi.clock import NS_PER_S, seconds, to_iso
+from noroshi.errors import OperatorError
 from noroshi.exercise.coalition import Coalition, Member, found
 from noroshi.exercise.draws import entropy
+from noroshi.exercise.injecting import Act, Handed, plan_injects
+from noroshi.exercise.injects import ForgedWarning, RecordedRaid
 from noroshi.exercise.people import People
-from noroshi.exercise.run import control_input, people_of
-from noroshi.exercise.scenario import LinkDown, MessageInject, NodeDown
+from noroshi.exercise.relays import Relays
+from noroshi.exercise.run import people_of
 from noroshi.exercise.world import looks
 from noroshi.geo.places import PlaceTable, decode
 from noroshi.messages import Ed25519
-from noroshi.node.inputs import Detections, Received
+from noroshi.node.inputs import Received
 from noroshi.service import node_dir
 from noroshi.service.client import NodeClient
 from noroshi.service.clocks import ScaledClock
+from noroshi.service.cot_config import CotConfig, CotGroup, CotServer
 from noroshi.service.demo_line import Line
+from noroshi.service.demo_relays import LiveRelays
 from noroshi.service.exercise_files import DEFAULT_OUT, OutFolder, Staged, stage
 from noroshi.service.exercise_result import LIMITS, conclude
 from noroshi.service.files import write_file
@@ -80,13 +85,16 @@ def play_live(
     say: Say,
     show: Say = print,
     default_out: str = DEFAULT_OUT,
+    cot_port: int = 0,
 ) -> dict[str, Any]:
     """Plays a scenario with a process for each node; the summary of its result.
 
-    say: takes progress; show: takes the addresses of the pages. Raises OperatorError, and
-    KeyboardInterrupt after Ctrl-C when all is stopped.
+    say: takes progress; show: takes the addresses of the pages; cot_port: where clients of Cursor on Target follow the
+    first partner's staff, on this machine, the next partner's on the port after it (0: nowhere). Raises OperatorError,
+    and KeyboardInterrupt after Ctrl-C when all is stopped.
     """
     staged = stage(scenario, structure, seed)
+    _refuse_links(staged)
     places = decode(packaged_places())
     folder = OutFolder.prepare(out, default_out)
     if folder.replaced:
@@ -104,13 +112,26 @@ def play_live(
         entropy=os.urandom(32),
         scheme=Ed25519(),
         places_digest=places.digest,
+        areas=staged.areas,
     )
     live = _Live(staged, coalition, places, folder, speed, say)
+    live.cot_port = cot_port
     try:
         return asyncio.run(live.play(show if page else None, keep_open))
     except asyncio.CancelledError:
         say(f"Ended early; the nodes have stopped, and their records are in {folder.path / 'nodes'}")
         raise KeyboardInterrupt from None
+
+
+def _refuse_links(staged: Staged) -> None:
+    """Refuses injects that put bytes on a link: between processes nobody but the two nodes can do that."""
+    for one in staged.scenario.injects:
+        if isinstance(one, ForgedWarning) or (isinstance(one, RecordedRaid) and one.entrance == "link"):
+            raise OperatorError(
+                "play live", subject=staged.scenario.id,
+                cause=f"the inject {one.id} stands on the link between two nodes",
+                hint="play it on the virtual clock, with --fast or --runs",
+            )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -121,7 +142,7 @@ class _Seat:
     directory: NodeDir
     people: People
     client: NodeClient
-    queue: asyncio.Queue[Detections | Received] = field(default_factory=asyncio.Queue)
+    queue: asyncio.Queue[Handed] = field(default_factory=asyncio.Queue)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     given: int = 0
     refused: int = 0
@@ -150,7 +171,9 @@ class _Live:
         self._lines: dict[frozenset[str], Line] = {}
         self._clock = ScaledClock(coalition.start_ns, time.time_ns() + NOT_YET_NS, speed)
         self._playing = False
+        self._relays: LiveRelays | None = None
         self._told: set[str] = set()
+        self.cot_port = 0
 
     async def play(self, show: Say | None, keep_open: bool) -> dict[str, Any]:
         """From the first process to the review."""
@@ -158,7 +181,7 @@ class _Live:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        directories = self._make_directories()
+        directories = self._with_clients(self._make_directories())
         supervisor, seats = await self._start(directories)
         self._seats = seats
         self._playing = True
@@ -179,6 +202,19 @@ class _Live:
         return self._conclude()
 
     # Setting up
+
+    def _with_clients(self, directories: dict[str, NodeDir]) -> dict[str, NodeDir]:
+        """The directories with a gateway for clients of Cursor on Target each, where they are wanted."""
+        if not self.cot_port:
+            return directories
+        made = {}
+        for place, (name, one) in enumerate(directories.items()):
+            port, partner = self.cot_port + place, one.config.partner
+            group = CotGroup(name="staff", partners=(partner,))
+            cot = CotConfig(groups=(group,), servers=(CotServer(group="staff", port=port),))
+            made[name] = one.with_config(msgspec.structs.replace(one.config, cot=cot))
+            self._say(f"Clients of Cursor on Target follow {partner}'s staff on 127.0.0.1:{port}")
+        return made
 
     def _make_directories(self) -> dict[str, NodeDir]:
         members = self._coalition.members
@@ -273,6 +309,10 @@ class _Live:
         end_ns = self._coalition.start_ns + seconds(self._coalition.scenario.duration_s)
         parts: list[Coroutine[Any, Any, None]] = [self._sense(), self._control(supervisor)]
         parts.append(self._tell_processes(supervisor))
+        if any(one.relays for one in self._coalition.members):
+            records = {name: seat.directory.record_path for name, seat in self._seats.items()}
+            self._relays = LiveRelays(self._coalition, self._key, self._clock, records, self._hand)
+            parts.append(self._relays.run())
         for seat in self._seats.values():
             parts += [self._give(seat), self._follow(seat), self._work(seat)]
         tasks = [asyncio.create_task(each) for each in parts]
@@ -326,33 +366,16 @@ class _Live:
 
     async def _control(self, supervisor: Supervisor) -> None:
         """Exercise control: injects when they are due."""
-        start_ns = self._coalition.start_ns
-        todo: list[tuple[float, int, Callable[[], None]]] = []
+        alerts = {name: seat.directory.alerts_path for name, seat in self._seats.items()}
+        relays = self._relays.model if self._relays is not None else None
+        todo = _Controls(self._coalition, self._key, self._lines, supervisor, self._hand, alerts, relays)
+        plan_injects(todo)
+        for at_s, _, act in sorted(todo.planned, key=lambda one: one[:2]):
+            await self._until(self._coalition.start_ns + seconds(at_s))
+            act(self._clock.now_ns())
 
-        def plan(at_s: float, act: Callable[[], None]) -> None:
-            todo.append((at_s, len(todo), act))
-
-        for link in self._coalition.scenario.links:
-            line = self._lines[frozenset(link.between)]
-            for window in link.down:
-                plan(window.from_s, line.cut)
-                plan(window.from_s + window.for_s, line.heal)
-        for inject in self._coalition.scenario.injects:
-            if isinstance(inject, LinkDown):
-                line = self._lines[frozenset(inject.between)]
-                plan(inject.at_s, line.cut)
-                plan(inject.at_s + inject.for_s, line.heal)
-            elif isinstance(inject, NodeDown):
-                plan(inject.at_s, _call(supervisor.kill, inject.node))
-            elif isinstance(inject, MessageInject):
-                plan(inject.at_s, _call(self._tell_unit, inject))
-        for at_s, _, act in sorted(todo, key=lambda one: one[:2]):
-            await self._until(start_ns + seconds(at_s))
-            act()
-
-    def _tell_unit(self, inject: MessageInject) -> None:
-        member = self._coalition.serving(inject.unit)
-        self._seats[member.node].queue.put_nowait(control_input(member, inject, self._clock.now_ns()))
+    def _hand(self, node: str, given: Handed) -> None:
+        self._seats[node].queue.put_nowait(given)
 
     async def _give(self, seat: _Seat) -> None:
         """Gives what waits to the node; the client repeats it until it is durable there."""
@@ -422,12 +445,52 @@ class _Live:
             )
 
 
-def _call(act: Callable[[Any], object], argument: object) -> Callable[[], None]:
-    return lambda: void(act(argument))
+@dataclass(slots=True)
+class _Controls:
+    """What exercise control can reach among processes. Implements `injecting.Controls`; it is done when it is due."""
+
+    coalition: Coalition
+    key: bytes
+    lines: Mapping[frozenset[str], Line]
+    supervisor: Supervisor
+    hand: Callable[[str, Handed], None]
+    alerts: Mapping[str, Path]
+    relays: Relays | None = None
+    planned: list[tuple[float, int, Act]] = field(default_factory=list)
+
+    def plan(self, at_s: float, act: Act) -> None:
+        self.planned.append((at_s, len(self.planned), act))
+
+    def cut(self, between: tuple[str, str]) -> None:
+        self.lines[frozenset(between)].cut()
+
+    def heal(self, between: tuple[str, str]) -> None:
+        self.lines[frozenset(between)].heal()
+
+    def kill(self, node: str) -> None:
+        self.supervisor.kill(node)
+
+    def rise(self, node: str) -> None:
+        """Nothing: its supervisor starts it again."""
+
+    def relay_down(self, name: str) -> None:
+        assert self.relays is not None
+        self.relays.down(name)
+
+    def relay_up(self, name: str) -> None:
+        assert self.relays is not None
+        self.relays.up(name)
+
+    def give(self, node: str, given: Handed) -> None:
+        self.hand(node, given)
+
+    def files(self, node: str) -> list[bytes]:
+        return [path.read_bytes() for path in sorted(self.alerts[node].glob("*.xml"), key=_written)]
 
 
-def void(_: object) -> None:
-    """Takes a result that nobody needs."""
+def _written(path: Path) -> float:
+    """When a file was written."""
+    return path.stat().st_mtime
 
 
 def _copied(record: Path, folder: Path) -> Path:

@@ -8,23 +8,27 @@ folder.write(...)
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from noroshi.documents import fail, suggest
+from noroshi.documents import Document, fail, suggest
 from noroshi.errors import InputError, OperatorError
+from noroshi.exercise.cast import Cast, cast_of_scenario
 from noroshi.exercise.checking import check_scenario
 from noroshi.exercise.loading import Loaded, load_scenario
 from noroshi.exercise.scenario import Scenario
 from noroshi.log import Batch
+from noroshi.service.area_files import areas_beside
 from noroshi.service.record_file import RECORD_NAME
 from noroshi.service.resources import packaged_decisions, packaged_names, packaged_structure
 from noroshi.service.sqlite_store import SqliteStore
 from noroshi.structure import Catalogue, Structure, load_catalogue, load_structure
+from noroshi.warning import AreaList
 
 PACKAGED_SCENARIO = "flight-2022-10-04"
 """What `noroshi demo` plays."""
@@ -33,6 +37,7 @@ DEFAULT_OUT = "noroshi-demo"
 SUMMARY = "summary.json"
 REVIEW = "review.html"
 _SCENARIOS = files("noroshi.exercise") / "data"
+_OTHER = re.compile(rb"^schema: *['\"]?noroshi\.(?!scenario/)", re.MULTILINE)
 _OURS = (SUMMARY, REVIEW, "records", "alerts", "nodes")
 """Names in a folder of results that a new run there replaces."""
 
@@ -42,17 +47,31 @@ _MARK = '"schema": "noroshi.summary/1"'
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A scenario that is good under a structure, and the seed to play it with."""
+    """A scenario that is good under a structure, the seed to play it with, and the own areas of its partners."""
 
     loaded: Loaded
     structure: Structure
     catalogue: Catalogue
     seed: int
+    areas: Mapping[str, AreaList] = field(default_factory=dict)
+
+    realm_field = "id"
+    """The field that says in which realm it is played."""
 
     @property
     def scenario(self) -> Scenario:
         """The scenario, all structures' elements in it."""
         return self.loaded.scenario
+
+    @property
+    def document(self) -> Document:
+        """What it was read from."""
+        return self.loaded.document
+
+    @property
+    def cast(self) -> Cast:
+        """Who takes part in it."""
+        return cast_of_scenario(self.scenario, self.structure, self.catalogue)
 
 
 def packaged_scenarios() -> tuple[str, ...]:
@@ -74,16 +93,23 @@ def scenario_text(given: str) -> tuple[str, str]:
 
 
 def scenario_files(given: str) -> tuple[str, ...]:
-    """All scenarios that a name, a file or a folder stands for. Raises InputError when a folder holds none."""
+    """All scenarios that a name, a file or a folder stands for: files that say that they are something else of
+    ours, such as structures, are left out. Raises InputError when a folder holds none.
+    """
     folder = Path(given)
     if given in packaged_scenarios() or not folder.is_dir():
         return (given,)
-    found = tuple(str(path) for path in sorted(folder.rglob("*.yaml")))
+    found = tuple(str(path) for path in sorted(folder.rglob("*.yaml")) if not _is_other(path))
     if not found:
         raise InputError(
             given, None, "", "no scenario file (*.yaml) is in it", "give a folder with scenarios"
         )
     return found
+
+
+def is_folder(given: str) -> bool:
+    """Whether a folder of scenarios is meant, and not a packaged name or a file."""
+    return given not in packaged_scenarios() and Path(given).is_dir()
 
 
 def structure_text(given: str) -> tuple[str, str]:
@@ -100,23 +126,29 @@ def stage(scenario: str, structure: str | None = None, seed: int | None = None) 
     loaded = load_scenario(text, file)
     named = structure
     if named is None:
-        named = loaded.scenario.structure
-        beside = Path(file).parent / named
-        if named not in packaged_names() and beside.is_file():
-            named = str(beside)
-        elif named not in packaged_names():
-            fail(
-                loaded.document,
-                ("structure",),
-                f"there is no structure {named!r}",
-                suggest(named, packaged_names()),
-            )
+        named = structure_of(loaded.document, loaded.scenario.structure, file)
+    catalogue, found = read_structure(named)
+    check_scenario(loaded, found, catalogue, packaged_names())
+    areas = areas_beside(file, {one.id: one.areas for one in loaded.scenario.partners})
+    return Staged(loaded, found, catalogue, loaded.scenario.seed if seed is None else seed, areas)
+
+
+def structure_of(document: Document, named: str, file: str) -> str:
+    """The structure that a file names, packaged or beside it. Raises InputError at its field `structure`."""
+    beside = Path(file).parent / named
+    if named not in packaged_names() and beside.is_file():
+        return str(beside)
+    if named not in packaged_names():
+        fail(document, ("structure",), f"there is no structure {named!r}", suggest(named, packaged_names()))
+    return named
+
+
+def read_structure(named: str) -> tuple[Catalogue, Structure]:
+    """The catalogue of decisions, and a checked structure: a packaged name or a file. Raises InputError."""
     decisions_file, decisions_text = packaged_decisions()
     catalogue = load_catalogue(decisions_text, decisions_file)
     words, structure_file = structure_text(named)
-    found = load_structure(words, structure_file, catalogue)
-    check_scenario(loaded, found, catalogue, packaged_names())
-    return Staged(loaded, found, catalogue, loaded.scenario.seed if seed is None else seed)
+    return catalogue, load_structure(words, structure_file, catalogue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +217,14 @@ class OutFolder:
         with SqliteStore.open(folder / RECORD_NAME, realm=realm, node=node) as store:
             store.append(batches)
         return folder / RECORD_NAME
+
+
+def _is_other(path: Path) -> bool:
+    """Whether a file's own words make it another kind of document of ours; one that cannot be read is not left out."""
+    try:
+        return _OTHER.search(path.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 def _text(path: Path, names: Iterable[str]) -> tuple[str, str]:

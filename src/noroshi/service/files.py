@@ -34,10 +34,21 @@ def write_file(path: Path, data: bytes, mode: int) -> None:
         os.close(directory)
 
 
-def read_file(path: Path, hint: str) -> bytes:
-    """All bytes of a file. Raises InputError with this hint."""
+MAX_FILE_BYTES = 256 << 20
+"""Largest file that is read whole, 256 MiB: no file of keys, policies, areas or alerts has a tenth of it."""
+
+
+def read_file(path: Path, hint: str, most: int = MAX_FILE_BYTES) -> bytes:
+    """All bytes of a file. Raises InputError with this hint, also for what is no file (a pipe would never end)."""
     try:
-        return path.read_bytes()
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise InputError(str(path), None, "", "it is no file", hint)
+            data = file.read(most + 1)
+            if len(data) > most:
+                raise InputError(str(path), None, "", f"it has more than {most} bytes", hint)
+            return data
     except FileNotFoundError:
         raise InputError(str(path), None, "", "there is no such file", hint) from None
     except OSError as error:

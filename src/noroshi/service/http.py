@@ -10,6 +10,8 @@ refused.
     GET  /api/info        the hello object                      Authorization: Bearer <token>
     WS   /api/staff       first frame {"token": ..., "after": N}, then hello, rows, clock, bye
     POST /api/input       msgpack list of inputs; answered when all are durable
+    POST /api/passkey/... how persons enrol a passkey and sign with it; see `passkey_http`
+    POST /api/cap         a file of another agency, /api/relay: what somebody says in public; see `cap_http`
 """
 
 from __future__ import annotations
@@ -29,13 +31,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from noroshi.errors import LocalError
 from noroshi.node.inputs import Detections, Received
+from noroshi.service.doors import Doors
 from noroshi.service.hello import timed
 from noroshi.service.node_config import NodeConfig
 from noroshi.service.shell import CoreDefectError, NodeShell
@@ -82,6 +85,17 @@ _HEADERS = {
 }
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
+PAGE = "page"
+"""What this door is called where refusals are counted."""
+
+REFUSALS = {400: "malformed", 403: "not-entitled", 409: "unfit", 413: "oversize"}
+RECORDED = ("/api/cap", "/api/relay")
+"""Entrances whose oversize bodies are on the record as refused."""
+
+ADDRESSES = ("/api/info", "/api/input", "/api/cap", "/api/relay", "/api/passkey", "/api/staff")
+MAX_ENTERING = 128
+"""Staff sockets that have not shown their token yet: a page's does at once."""
+
 _INPUTS = msgspec.msgpack.Decoder(list[Detections | Received])
 
 
@@ -97,6 +111,8 @@ class Pages:
         self._hello = hello
         self._static = static
         self._clients: set[asyncio.Task[None]] = set()
+        self._entering = 0
+        self.doors: Doors = shell.doors
 
     async def index(self, _: Request) -> Response:
         """The page."""
@@ -146,9 +162,18 @@ class Pages:
         assert task is not None
         self._clients.add(task)
         try:
-            await socket.accept()
-            after = await self._first_frame(socket)
+            if self._entering >= MAX_ENTERING:
+                self.doors.count(PAGE, source_of(socket.scope), "too-many-entering:staff")
+                await socket.close(CLOSE_SLOW)
+                return
+            self._entering += 1
+            try:
+                await socket.accept()
+                after = await self._first_frame(socket)
+            finally:
+                self._entering -= 1
             if after is None:
+                self.doors.count(PAGE, source_of(socket.scope), "not-entitled:staff")
                 await socket.close(CLOSE_REFUSED, "refused")
                 return
             await self._serve(socket, after)
@@ -237,14 +262,15 @@ class Pages:
         if isinstance(given, Detections):
             allowed = self._config.feeds.sensors
             return feeds and (not allowed or given.sensor in allowed)
-        return given.number == 0 and given.party.partition(":")[0] in ("post", "control")
+        return given.number == 0 and given.party.partition(":")[0] in ("post", "control", "relay")
 
 
 class Guard:
-    """Around the whole application: host and origin are our own, and each answer has its headers."""
+    """Around the whole application: host and origin are our own, each answer has its headers, refusals are counted."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], port: int) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], port: int, doors: Doors) -> None:
         self._app = app
+        self._doors = doors
         self._hosts = {f"{host}:{port}" for host in hosts}
         self._origins = {f"http://{host}" for host in self._hosts}
 
@@ -258,6 +284,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                self._count(scope, int(message["status"]))
                 given = MutableHeaders(raw=message.setdefault("headers", []))
                 for name, value in _HEADERS.items():
                     given[name] = value
@@ -266,12 +293,22 @@ class Guard:
             await send(message)
 
         if not own and scope["type"] == "websocket":
+            self._doors.count(PAGE, source_of(scope), "another-host-or-origin")
             await receive()
             await send({"type": "websocket.close", "code": CLOSE_REFUSED})
         elif not own:
             await refusal()(scope, receive, send_with_headers)
         else:
             await self._app(scope, receive, send_with_headers)
+
+
+    def _count(self, scope: Scope, status: int) -> None:
+        """Counts what was refused before it was an input; what the core refuses is on the record already."""
+        path = scope["path"]
+        reason = "another-method" if status == 405 else REFUSALS.get(status, "")
+        if reason and (status != 413 or path not in RECORDED):
+            known = next((one for one in ADDRESSES if path == one or path.startswith(f"{one}/")), "other")
+            self._doors.count(PAGE, source_of(scope), f"{reason}:{known.removeprefix('/api/')}")
 
 
 class _Built(StaticFiles):
@@ -282,8 +319,10 @@ class _Built(StaticFiles):
             raise HTTPException(404)
 
 
-def application(pages: Pages, config: NodeConfig, static: Path) -> ASGIApp:
-    """The application of one node."""
+def application(
+    pages: Pages, config: NodeConfig, static: Path, more: Iterable[BaseRoute] = ()
+) -> ASGIApp:
+    """The application of one node. more: other entrances below /api, each of which asks for its own token."""
 
     async def not_there(request: Request, error: Exception) -> Response:
         """Under /api, what is not there looks like what one may not have."""
@@ -297,13 +336,20 @@ def application(pages: Pages, config: NodeConfig, static: Path) -> ASGIApp:
             Route("/", pages.index),
             Route("/api/info", pages.info),
             Route("/api/input", pages.give, methods=["POST"]),
+            *more,
             WebSocketRoute("/api/staff", pages.staff),
             Mount("/static", _Built(directory=static, check_dir=False)),
         ],
         exception_handlers={404: not_there, 405: not_there},
     )
     app.router.redirect_slashes = False  # /api/info/ would lead to /api/info, and so tell that it exists
-    return Guard(app, (*_LOOPBACK, config.page.host), config.page.port)
+    return Guard(app, (*_LOOPBACK, config.page.host), config.page.port, pages.doors)
+
+
+def source_of(scope: Scope) -> str:
+    """The address from which a request comes."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def matches(token: str, digest: str) -> bool:

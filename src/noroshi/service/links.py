@@ -31,6 +31,7 @@ from noroshi.service.node_dir import load as load_node_dir
 from noroshi.service.ports import listen_on
 from noroshi.service.published import NEIGHBOURS
 from noroshi.service.shell import NodeShell
+from noroshi.service.tls_door import HANDSHAKE_S, TlsDoor, peer_of
 from noroshi.sharing.link import (
     CHECKPOINT_EVERY_S,
     PING_EVERY_S,
@@ -48,8 +49,8 @@ from noroshi.sharing.link import (
 )
 from noroshi.sharing.streams import START, Position, Statement, stream_of
 
-HANDSHAKE_S = 5.0
-"""Longest TLS handshake and longest wait for the peer's hello."""
+DOOR = "link"
+"""What this door is called where refusals are counted."""
 
 LOOK_EVERY_S = PING_EVERY_S / 4
 """How often silence is looked for; a partner is told to be silent at most SILENT_AFTER_S after its last word."""
@@ -75,7 +76,7 @@ PIN_LOOK_S = 2.0
 """How often a partner that was admitted is looked for among the pinned ones, until two persons have pinned it."""
 
 MAX_STRANGERS = 32
-"""Connections that may be in their handshake or unknown at once."""
+"""Connections that wait to be taken."""
 
 
 class PartnerLink:
@@ -109,6 +110,8 @@ class PartnerLink:
                 reason = "another connection took its place"
             elif (error := task.exception()) is not None:
                 reason = str(error) or type(error).__name__
+                if isinstance(error, PartnerError):
+                    self._shell.doors.count(DOOR, self.partner, "malformed-frame")
                 if not isinstance(error, PartnerError | LocalError | OSError | TimeoutError):
                     raise error
         finally:
@@ -318,7 +321,7 @@ class NodeLinks:
         self._partner_of: dict[str, str] = {}
         self._dialling: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._server: TlsDoor | None = None
         self._random = random.Random()
         begun_with = set(shell.genesis.node_partners.values())
         for name in shell.neighbours:
@@ -334,11 +337,12 @@ class NodeLinks:
         """Listens if anybody is to dial us, and dials whoever listens for us, as far as that is not done yet."""
         if self._server_context is not None and self._server is None:
             address = self._directory.config.link
-            self._server = await asyncio.start_server(
+            self._server = TlsDoor(
+                listen_on(address.host, address.port, "partners' links", "link.port"),
+                self._server_context,
                 self._accepted,
-                sock=listen_on(address.host, address.port, "partners' links", "link.port"),
-                ssl=self._server_context,
-                ssl_handshake_timeout=HANDSHAKE_S,
+                DOOR,
+                self._shell.doors,
                 backlog=MAX_STRANGERS,
             )
         for name in self.links:
@@ -420,6 +424,7 @@ class NodeLinks:
         self._keep(task)
         link = self.links.get(self._partner_of.get(_fingerprint(writer), ""))
         if link is None:
+            self._shell.doors.count(DOOR, peer_of(writer), "unknown-certificate")
             writer.transport.abort()
             return
         with contextlib.suppress(asyncio.CancelledError):

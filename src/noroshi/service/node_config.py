@@ -20,7 +20,9 @@ from noroshi.documents import Document, Element, convert, fail, parse
 from noroshi.documents import Path as Place
 from noroshi.errors import InputError
 from noroshi.messages.trust import is_realm
+from noroshi.service.cap_config import CapEntrance, CapFeedConfig, check_cap
 from noroshi.service.clocks import RealClock, RunningClock, ScaledClock
+from noroshi.service.cot_config import CotConfig, check_cot
 from noroshi.service.quotas import Quotas
 
 CONFIG_VERSION = 1
@@ -115,8 +117,16 @@ class PageLink(Element, frozen=True, kw_only=True):
     url: str
 
 
+LATER = frozenset({"relays", "cap_feeds", "cap_hand", "cap_feed", "cot"})
+"""Fields of a node's file that the first programs of its version do not know."""
+
+
 class NodeConfig(Element, frozen=True, kw_only=True):
-    """One node: who it is, where it listens, whom it is linked to, what its clock is."""
+    """One node: who it is, where it listens, whom it is linked to, what its clock is.
+
+    cap_feeds: other agencies' feeds of alerts that it asks; cap_hand: what is taken of such alerts by hand; cap_feed:
+    where it serves its own public alerts to whoever asks, if anywhere. cot: the gateway for Cursor on Target.
+    """
 
     realm: str
     partner: str
@@ -128,8 +138,13 @@ class NodeConfig(Element, frozen=True, kw_only=True):
     clock: ClockConfig = ClockConfig()
     record: RecordConfig = RecordConfig()
     quotas: Quotas = Quotas()
+    relays: Address | None = None
     peers: tuple[PeerConfig, ...] = ()
     pages: tuple[PageLink, ...] = ()
+    cap_feeds: tuple[CapFeedConfig, ...] = ()
+    cap_hand: CapEntrance = CapEntrance()
+    cap_feed: Address | None = None
+    cot: CotConfig = CotConfig()
 
     def peer(self, partner: str) -> PeerConfig | None:
         """The peer of that partner, if there is a link to it."""
@@ -157,8 +172,14 @@ def parse_config(text: str, file: str) -> NodeConfig:
 
 
 def config_bytes(config: NodeConfig) -> bytes:
-    """The file's bytes: indented JSON, for people to read and change."""
-    return json.dumps(msgspec.to_builtins(config), indent=2).encode() + b"\n"
+    """The file's bytes: indented JSON, for people to read and change. What an older program does not know is left out
+    where it says nothing, so that it can still read the file.
+    """
+    told = msgspec.to_builtins(config)
+    for one in msgspec.structs.fields(NodeConfig):
+        if one.name in LATER and getattr(config, one.name) == one.default:
+            del told[one.name]
+    return json.dumps(told, indent=2).encode() + b"\n"
 
 
 def _check(document: Document, config: NodeConfig) -> None:
@@ -189,6 +210,8 @@ def _check(document: Document, config: NodeConfig) -> None:
         hint = "write 127.0.0.1, and put a proxy with TLS in front of it for other machines"
         fail(document, ("page", "host"), "the page is served without TLS, on this machine only", hint)
     _check_limits(document, config)
+    check_cap(document, config.cap_feeds, config.cap_hand)
+    check_cot(document, config.cot, partner=config.partner, realm=config.realm)
     clock = config.clock
     if clock.mode == "real":
         return
@@ -238,8 +261,11 @@ def _formed(config: NodeConfig) -> list[tuple[Place, tuple[re.Pattern[str], str]
 
 
 def _ports(config: NodeConfig) -> list[tuple[Place, int]]:
+    relays = [] if config.relays is None else [(("relays", "port"), config.relays.port)]
     return [
+        *relays,
         (("link", "port"), config.link.port),
         (("page", "port"), config.page.port),
+        *([(("cap_feed", "port"), config.cap_feed.port)] if config.cap_feed is not None else []),
         *((("peers", i, "port"), peer.port) for i, peer in enumerate(config.peers)),
     ]

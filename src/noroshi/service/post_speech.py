@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from noroshi.clock import NEVER
+from noroshi.command.posts import Seat
 from noroshi.errors import OperatorError
 from noroshi.messages import KINDS, Certificate, Ed25519, Envelope, derive, label_for, seal
 from noroshi.messages.bodies import Body
@@ -61,6 +62,15 @@ def own_message(file: RecordFile, head: str) -> OwnMessage:
     )
     hint = "give more of the id" if found else "`noroshi release explain DIR last PARTNER` shows how ids look"
     raise OperatorError("find the message", subject=head, cause=cause, hint=hint)
+
+
+def seat_of(key: Key, node: str) -> Seat:
+    """A post's means of speaking at its node, made of its key file. Its messages' ids follow from the key."""
+    card = Certificate(
+        realm=key.realm, partner=key.partner, role="post", subject=key.subject, unit=key.unit, public=key.public,
+        not_before_ns=0, not_after_ns=NEVER,
+    )  # fmt: skip
+    return Seat(card, node, Ed25519(), key.seed, key.seed)
 
 
 def spoken(key: Key, *, node: str, kind: str, body: Body, now_ns: int) -> bytes:

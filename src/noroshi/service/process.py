@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import uvicorn
+from starlette.routing import BaseRoute
 
 from noroshi.errors import LocalError
 from noroshi.log import Record, Snapshot
@@ -30,13 +32,22 @@ from noroshi.messages.envelope import SCHEMA_VERSION
 from noroshi.node.inputs import ClockStepped, Commit, Genesis, LinkChanged
 from noroshi.service import node_dir
 from noroshi.service.alert_files import AlertFiles
+from noroshi.service.cap_entrance import Entrance
+from noroshi.service.cap_feeds import CapFeeds
+from noroshi.service.cap_http import cap_routes
+from noroshi.service.cap_serving import CapServer
 from noroshi.service.control_files import ControlFiles
+from noroshi.service.cot_gateway import CotGateway
 from noroshi.service.hello import hello
-from noroshi.service.http import Pages, application
+from noroshi.service.http import PAGE, Pages, application
+from noroshi.service.http_door import http_door
 from noroshi.service.interpreter import settle
 from noroshi.service.links import NodeLinks
+from noroshi.service.node_config import NodeConfig
 from noroshi.service.node_dir import NodeDir
+from noroshi.service.passkey_http import PasskeyPages
 from noroshi.service.ports import listen_on
+from noroshi.service.relay_server import RelayServer
 from noroshi.service.resources import packaged_places, page_directory
 from noroshi.service.shell import Core, NodeShell
 from noroshi.service.sqlite_store import Budget, SqliteStore
@@ -135,7 +146,8 @@ class NodeProcess:
         """Starts, says so, works, stops. Raises NoroshiError."""
         config, clock = self._directory.config, self._directory.config.clock.clock()
         page_socket = listen_on(config.page.host, config.page.port, "the page", "page.port")
-        with contextlib.closing(page_socket):
+        cap_socket = _cap_socket(config)
+        with contextlib.closing(page_socket), contextlib.closing(cap_socket) if cap_socket else nullcontext():
             begun = time.monotonic()
             core, restarted = self._core(clock.now_ns())
             settle()
@@ -155,7 +167,12 @@ class NodeProcess:
             greeting = hello(self._genesis, config, self._cores.attribution)
             pages = Pages(shell, stream, config, greeting, page_directory())
             links = NodeLinks(shell, self._directory, self._note)
-            server = _server(pages, self._directory)
+            relays = RelayServer(shell, self._directory, self._note)
+            gateway = CotGateway(shell, self._directory, self._note)
+            cap_feeds = CapFeeds(shell, self._directory, self._note)
+            entrances = cap_routes(shell, config, Entrance.of(config.cap_hand, self._directory.path))
+            persons = PasskeyPages(shell, self._directory).routes()
+            server = _server(pages, self._directory, (*entrances, *persons))
             with _signals(self.stop), _parent(self.stop) if watch_stdin else nullcontext():
                 working = asyncio.ensure_future(shell.run())
                 tasks = [
@@ -164,6 +181,10 @@ class NodeProcess:
                         stream.run(),
                         AlertFiles(shell, self._directory.alerts_path, self._note).run(),
                         ControlFiles(shell, self._directory, self._note).run(),
+                        cap_feeds.run(),
+                        gateway.run(),
+                        shell.doors.run(),
+                        CapServer(shell, config, self._note).run(cap_socket),
                         server.serve(sockets=[page_socket]),
                     )
                 ]
@@ -173,9 +194,13 @@ class NodeProcess:
                     if shell.clock_error_ns:
                         shell.offer(ClockStepped(by_ns=0, error_ns=shell.clock_error_ns))
                     await links.start()
+                    await relays.start()
+                    await gateway.start()
                     say(self._ready(replayed_s))
                     await self._work(shell, working, tasks, links)
                 finally:
+                    await gateway.close()
+                    await relays.close()
                     await self._end(shell, working, pages, links, server, tasks)
 
     def stop(self) -> None:
@@ -271,6 +296,12 @@ class NodeProcess:
             raise error
 
 
+def _cap_socket(config: NodeConfig) -> socket.socket | None:
+    """Where the node's own public alerts are asked for, if anywhere."""
+    served = config.cap_feed
+    return None if served is None else listen_on(served.host, served.port, "the feed of alerts", "cap_feed.port")
+
+
 class _Server(uvicorn.Server):
     """Leaves the process's signals to the process."""
 
@@ -278,14 +309,14 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-def _server(pages: Pages, directory: NodeDir) -> uvicorn.Server:
+def _server(pages: Pages, directory: NodeDir, entrances: Iterable[BaseRoute]) -> uvicorn.Server:
     config = uvicorn.Config(
-        application(pages, directory.config, page_directory()),
+        application(pages, directory.config, page_directory(), entrances),
         log_config=None,
         log_level="error",
         access_log=False,
         lifespan="off",
-        http="h11",
+        http=http_door(PAGE, pages.doors),
         ws_max_size=MAX_CLIENT_FRAME_BYTES,
         ws_per_message_deflate=False,  # costs memory for each client, and lengths would tell of contents
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,

@@ -21,15 +21,19 @@ import msgspec
 from noroshi.errors import LocalError
 from noroshi.node.inputs import (
     Answer,
+    CapGiven,
     CheckpointGiven,
     Control,
     Detections,
+    DoorHeard,
     Input,
     ReceiptGiven,
     Received,
+    RelayGiven,
     Restart,
 )
 from noroshi.service.quotas import Account, Quotas, Standing
+from noroshi.sharing import RELAYS
 
 SENSOR_TURN = 8
 """Own detections have at least every so manieth place: they are how this node warns, whatever others warn of."""
@@ -56,7 +60,7 @@ class Place(IntEnum):
     WARNING: partners' warnings, and control changes: a key that is no longer good must not be believed once more.
     DECISION: partners' decisions, own posts, links. RECEIPT: what lets our rows to a partner go on. SENSOR: own
     detections: they come before what partners see, since nobody else warns of what only we see. NOTICE and TRACK:
-    partners' notices and tracks.
+    partners' notices and tracks; other agencies' files, of which a storm brings many, wait among the notices.
     """
 
     WARNING = 0
@@ -75,7 +79,7 @@ _IS_URGENT = tuple(place <= Place.RECEIPT for place in Place)
 _IS_ROW = tuple(place in _ROWS for place in Place)
 
 CONTROL, NODE, FEEDS, POSTS = "control", "node", "feed:", "post:"
-_OWN = (CONTROL, NODE, FEEDS, POSTS)
+_OWN = (CONTROL, NODE, FEEDS, POSTS, RELAYS)
 
 
 class CrowdedError(LocalError):
@@ -251,7 +255,7 @@ class InputQueues:
         name = party_of(given)
         if (
             name in self._parties
-            or not name.startswith((FEEDS, POSTS))
+            or not name.startswith((FEEDS, POSTS, RELAYS))
             or len(self._parties) < MAX_OWN_PARTIES
         ):
             return name
@@ -345,6 +349,8 @@ def place_of(given: Input) -> Place:
             return Place.RECEIPT
         case Detections():
             return Place.SENSOR
+        case CapGiven() | RelayGiven() | DoorHeard():
+            return Place.NOTICE
     return Place.DECISION
 
 
@@ -352,7 +358,7 @@ def party_of(given: Input) -> str:
     """In whose queue an input waits."""
     match given:
         case Received(number=0, party=party):
-            return CONTROL if not party.startswith(POSTS) else party
+            return party if party.startswith((POSTS, RELAYS)) else CONTROL
         case (
             Received(party=party)
             | ReceiptGiven(party=party)
@@ -364,14 +370,18 @@ def party_of(given: Input) -> str:
             return FEEDS + feed
         case Control():
             return CONTROL
+        case CapGiven(party=party) | RelayGiven(party=party):
+            return FEEDS + party
     return NODE
 
 
 def size_of(given: Input) -> int:
     """About how many bytes of memory an input takes."""
     match given:
-        case Received(raw=raw) | Control(raw=raw):
+        case Received(raw=raw) | Control(raw=raw) | CapGiven(raw=raw):
             return INPUT_BYTES + len(raw)
+        case RelayGiven(text=text, original=original):
+            return INPUT_BYTES + len(text) + len(original)
         case Detections(time_ns=times):
             return INPUT_BYTES + MEASUREMENT_BYTES * len(times)
     return INPUT_BYTES

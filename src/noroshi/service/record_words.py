@@ -60,6 +60,14 @@ def _words(type_: str, body: bytes) -> str:
             return f"this machine's clock was stepped by {fields['by_ns'] / NS_PER_S:+.3f} s"
         case "control":
             return f"{fields['party']} brought a signed change of keys, policy or structure: {_message(fields['raw'])}"
+        case "cap":
+            what = f"refused at the door: {fields['fault']}" if fields["fault"] else f"{len(fields['raw'])} bytes"
+            return f"a file of another agency from {fields['party']} ({what}, {fields['signature']})"
+        case "relay":
+            name = fields["claimed"] or "nobody"
+            return f"{fields['party']} hands in what {fields['outlet']} says in the name of {name}"
+        case "feed":
+            return f"the feed {fields['feed']} is {fields['state']}: {fields['detail']}"
         case "retention":
             return (
                 f"retention lets go what need not be kept beyond {to_iso(fields['before_ns'])},"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from noroshi.command.warrant import Warrant, warranted
 from noroshi.errors import InputError, OperatorError
 from noroshi.messages import Certificate, Ed25519, certify
 from noroshi.messages.keys import (
@@ -38,6 +39,7 @@ from noroshi.messages.keys import (
 from noroshi.service.files import make_private, read_file, write_file
 from noroshi.service.key_files import Key, new_seed, read_key, whose, write_key
 from noroshi.sharing.policy import Policy, sign
+from noroshi.warning.area_list import AreaList, sign_areas
 
 KEY_NAME = "root.key"
 
@@ -124,6 +126,7 @@ class RootDir:
         bare = Certificate(
             realm=self.realm, partner=self.partner, role=request.role, subject=request.subject, unit=request.unit,
             public=request.public, not_before_ns=from_ns, not_after_ns=to_ns, serial=self._next_serial(),
+            passkey=request.passkey,
         )  # fmt: skip
         made = certify(Ed25519(), self._key(ask).seed, bare)
         said = msgspec.structs.replace(self.said, certificates=(*self.said.certificates, made))
@@ -182,6 +185,20 @@ class RootDir:
                 hint="take the root of that partner and realm",
             )  # fmt: skip
         return sign(policy, Ed25519(), self._key(ask).seed)
+
+    def sign_areas(self, given: AreaList, ask: Ask | None = None) -> bytes:
+        """An agency's own areas as this partner's nodes take them."""
+        return sign_areas(given, self.partner, self.realm, Ed25519(), self._key(ask).seed)
+
+    def sign_warrant(self, warrant: Warrant, ask: Ask | None = None) -> bytes:
+        """A warrant of this partner as its nodes take it. Raises OperatorError when it is somebody else's."""
+        if (warrant.partner, warrant.realm) != (self.partner, self.realm):
+            raise OperatorError(
+                "sign the warrant", subject=f"version {warrant.version}",
+                cause=f"it is of {warrant.partner} in {warrant.realm}, and this root is of {self.partner} in {self.realm}",
+                hint="take the root of that partner and realm",
+            )  # fmt: skip
+        return warranted(warrant, Ed25519(), self._key(ask).seed)
 
     def revoked(self) -> frozenset[bytes]:
         """Ids of the keys that it has taken back."""

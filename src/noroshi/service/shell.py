@@ -36,9 +36,11 @@ from noroshi.node.inputs import (
 )
 from noroshi.service.clocks import STEP_S, RunningClock
 from noroshi.service.disk import Disk, DiskWatch
+from noroshi.service.doors import Doors
 from noroshi.service.published import News, Published, Stated
 from noroshi.service.queues import NODE, CrowdedError, InputQueues, Place, Waiting, party_of, place_of
 from noroshi.service.quotas import Quotas
+from noroshi.service.refusal_budget import RefusalBudget
 from noroshi.service.snapshots import Snapshots
 
 GROUP_INPUTS = 256
@@ -85,6 +87,7 @@ class Core(Stated, Protocol):
     def due(self, now_ns: int) -> list[TimerDue]: ...
     def snapshot(self) -> Snapshot: ...
     def expect(self, now_ns: int, given: Input) -> bool: ...
+    def foreseen(self, now_ns: int, given: Input) -> Answer | None: ...
     def work_ahead(self) -> bool: ...
 
 
@@ -152,6 +155,8 @@ class NodeShell(Published):
         now_s = self._loop.time()
         self._queues = InputQueues(quotas or Quotas(), now_s)
         self._disk = DiskWatch(disk, note)
+        self._nonsense = RefusalBudget(now_s)
+        self.doors = Doors(self.offer, self._loop.time)
         self._snapshots = Snapshots(store.keep, self._on_background, self._let_go, note, retention_every_s)
         self._first: deque[Input] = deque()
         self._work = asyncio.Event()
@@ -194,6 +199,9 @@ class NodeShell(Published):
         if not party.startswith(("partner:", NODE)) and (reason := self._refusal(given)):
             future.set_result(Answer("refused", reason))
             return future
+        if (answer := self._worthless(party, given)) is not None:
+            future.set_result(answer)
+            return future
         try:
             self._queues.add(given, future)
         except CrowdedError as error:
@@ -205,6 +213,18 @@ class NodeShell(Published):
             self._look_ahead()
         self._work.set()
         return future
+
+    def _worthless(self, party: str, given: Input) -> Answer | None:
+        """The answer to an input of an own giver that floods the record with what is refused, if it is not taken."""
+        now_s = self._loop.time()
+        if party.startswith(("partner:", NODE)) or not self._nonsense.over(party, now_s):
+            return None
+        answer = self._core.foreseen(max(self._last_ns, self.clock.now_ns()), given)
+        if answer is None and not self._nonsense.doubtful(party, now_s):
+            answer = Answer("refused", "too-many-refused")
+        if answer is not None:
+            self.doors.count("record", party, f"not-kept:{answer.reason or answer.outcome}")
+        return answer
 
     def _look_ahead(self) -> None:
         """Lets another thread begin with what waits, if none does."""
@@ -367,6 +387,8 @@ class NodeShell(Published):
             self._timer_defects = 0
             return now_s
         group.answered.append((waiting, done.answer))
+        if waiting.is_own and done.answer.outcome != "accepted" and waiting.party != NODE:
+            self._nonsense.charge(waiting.party, _logged_bytes(done.batch), now_s)
         if not waiting.is_own:
             group.from_partners.add(waiting.party)
             self._queues.charge(waiting, now_s - begun_s, _logged_bytes(done.batch), now_s)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noroshi.clock import NEVER
+from noroshi.command.warrant import Warrant
+from noroshi.command.warrant import opened as opened_warrant
 from noroshi.errors import InputError, OperatorError
 from noroshi.messages import Certificate, Ed25519, Scheme, TrustStore, key_id
 from noroshi.messages.keys import (
@@ -36,9 +38,13 @@ from noroshi.service.link_keys import fingerprint as link_fingerprint
 from noroshi.service.node_config import PeerConfig
 from noroshi.service.node_dir import GENESIS_NAME, NodeDir
 from noroshi.sharing.policy import Policy, opened
+from noroshi.warning.area_list import AreaList, open_areas
 
 SUFFIX = ".trust"
 POLICY_SUFFIX = ".policy"
+AREAS_SUFFIX = ".areas"
+WARRANT_SUFFIX = ".warrant"
+TEMPLATES_SUFFIX = ".templates"
 GIVEN = "given"
 _WRONG = "ask who made it for a whole one"
 
@@ -85,7 +91,8 @@ class TrustFiles:
 
     def waiting(self) -> list[Path]:
         """Files that the node has not taken yet, in the order in which they were given."""
-        return sorted([*self.path.glob(f"*{SUFFIX}"), *self.path.glob(f"*{POLICY_SUFFIX}")])
+        suffixes = (SUFFIX, POLICY_SUFFIX, AREAS_SUFFIX, WARRANT_SUFFIX, TEMPLATES_SUFFIX)
+        return sorted(path for suffix in suffixes for path in self.path.glob(f"*{suffix}"))
 
     def bundles(self) -> list[tuple[Path, Bundle]]:
         """All bundles, in the order in which they were given. Raises InputError when one is damaged."""
@@ -144,6 +151,44 @@ class TrustFiles:
             )  # fmt: skip
         self._put(raw, POLICY_SUFFIX)
         return policy
+
+    def add_areas(self, raw: bytes) -> AreaList:
+        """Puts a signed list of own areas where the node takes it from.
+
+        Raises OperatorError when our root has not signed it, or it is of another partner or realm.
+        """
+        config, trust = self.directory.config, self.store()
+        root = trust.root(config.partner)
+        given = "no-root" if root is None else open_areas(
+            raw, trust.scheme, root, partner=config.partner, realm=config.realm
+        )  # fmt: skip
+        if isinstance(given, str):
+            raise OperatorError(
+                "take the areas", subject=config.partner, cause=f"the node would refuse them ({given})",
+                hint="have them signed by the root that is pinned here, with `noroshi areas sign`",
+            )  # fmt: skip
+        self._put(raw, AREAS_SUFFIX)
+        return given
+
+    def add_warrant(self, raw: bytes) -> Warrant:
+        """Puts a signed warrant where the node takes it from.
+
+        Raises OperatorError when our root has not signed it, or it is of another partner or realm.
+        """
+        config, trust = self.directory.config, self.store()
+        root = trust.root(config.partner)
+        found = opened_warrant(raw, trust.scheme, root, partner=config.partner, realm=config.realm)
+        if isinstance(found, str):
+            raise OperatorError(
+                "take the warrant", subject=config.partner, cause=f"the node would refuse it ({found})",
+                hint="have it signed by the root that is pinned here, with `noroshi alert warrant`",
+            )  # fmt: skip
+        self._put(raw, WARRANT_SUFFIX)
+        return found
+
+    def add_templates(self, raw: bytes) -> None:
+        """Puts a set of public words where the node takes it from; the node looks at who has approved it."""
+        self._put(raw, TEMPLATES_SUFFIX)
 
     def pin_root(
         self, compared: Compared, bundle: Bundle, now_ns: int, *, old_ends_ns: int | None = None
@@ -259,6 +304,6 @@ def _kept(trust: TrustStore, partner: str, now_ns: int) -> set[bytes]:
     """Keys of a partner that count at this moment."""
     return {
         key_id(one.public)
-        for role in ("node", "post", "control")
+        for role in ("node", "post", "control", "relay")
         for one in trust.valid(partner, role, now_ns)
     }

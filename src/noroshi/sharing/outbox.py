@@ -24,6 +24,8 @@ from noroshi.sharing.streams import EMPTY_HEAD, LANES, Position, head_after, str
 
 STAFF = "staff"
 CAP_GATEWAY = "gateway:cap"
+RELAYS = "relay:"
+"""How the parties of relays begin: each has an outbox of its own."""
 
 
 def partner_party(partner: str) -> str:

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
 
 from noroshi.clock import seconds
 from noroshi.geo.frames import geodetic_to_ecef
 from noroshi.messages.bodies import AreaRow, FallRow, PlaceRow, Ring
 from noroshi.tracking import GroundTrack
-from noroshi.warning.falling import Fall, falls_near
+from noroshi.warning.falling import Fall, falls_near, greatest_sigma_m
 from noroshi.warning.passing import passages
 from noroshi.warning.rules import WarningRules
 from noroshi.warning.watch import Floats, Ints, Watch
@@ -56,14 +58,18 @@ class Gate:
 class DraftArea:
     """An area that may be warned.
 
-    sigma_m: of the cross-track error there, or of the fall's shorter axis; entry and exit: where the track comes to
-    the first and leaves the last of its places (None for a fall).
+    sigma_m: of the cross-track error there, near the end of the course of the error along it, or of the fall's longer
+    axis (by rules of the first edition of the cross-track error and of the fall's shorter axis); entry and exit:
+    where the track comes to the first and leaves the last of its places (None for a fall). level and half_width_m:
+    the probability at which it is warned and how near the track must come, where rules of single areas say so.
     """
 
     row: AreaRow
     sigma_m: float
     entry: Gate | None = None
     exit: Gate | None = None
+    level: float | None = None
+    half_width_m: float | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -111,8 +117,11 @@ def split_areas(
     areas: Sequence[DraftArea], rules: WarningRules
 ) -> tuple[tuple[DraftArea, ...], tuple[DraftArea, ...]]:
     """The areas at or above `warn_probability`, and the others."""
-    warned = tuple(area for area in areas if area.row.probability >= rules.warn_probability)
-    return warned, tuple(area for area in areas if area.row.probability < rules.warn_probability)
+
+    def is_warned(area: DraftArea) -> bool:
+        return area.row.probability >= (area.level or rules.warn_probability)
+
+    return tuple(filter(is_warned, areas)), tuple(area for area in areas if not is_warned(area))
 
 
 def start_gate(course: GroundTrack) -> Gate:
@@ -123,13 +132,17 @@ def start_gate(course: GroundTrack) -> Gate:
 
 
 def _pass_areas(course: GroundTrack, watch: Watch, rules: WarningRules) -> list[DraftArea]:
-    near = passages(course, watch, rules.pass_half_width_m)
+    terms = watch.terms
+    width_m = None if terms is None else terms.half_width_m[watch.region]
+    near = passages(course, watch, rules.pass_half_width_m if width_m is None else width_m)
     speed_mps = np.maximum(np.interp(near.time_ns, course.time_ns, course.speed_mps), MIN_SPEED_MPS)
-    beside_s = rules.pass_half_width_m / speed_mps
+    beside_s = (rules.pass_half_width_m if width_m is None else width_m[near.place]) / speed_mps
     window_ns = np.rint((WINDOW_SIGMAS * near.sigma_s + beside_s) * 1e9).astype(np.int64)
     areas = []
-    for rows in _by_region(watch.region[near.place], near.probability, rules):
+    on = None if terms is None else terms.on_pass
+    for rows in _by_region(watch, near.place, near.probability, rules, on):
         first, last = rows[np.argmin(near.along_m[rows])], rows[np.argmax(near.along_m[rows])]
+        region = int(watch.region[near.place[rows[0]]])
         row = _row(
             "pass",
             watch,
@@ -138,17 +151,24 @@ def _pass_areas(course: GroundTrack, watch: Watch, rules: WarningRules) -> list[
             int((near.time_ns[rows] - window_ns[rows]).min()),
             int((near.time_ns[rows] + window_ns[rows]).max()),
         )
-        entry = _gate(near.foot_m[first], near.heading[first])
         areas.append(
             DraftArea(
-                row, float(near.sigma_m[rows].min()), entry, _gate(near.foot_m[last], near.heading[last])
+                row,
+                float((near.doubt_m if rules.tells else near.sigma_m)[rows].min()),
+                _gate(near.foot_m[first], near.heading[first]),
+                _gate(near.foot_m[last], near.heading[last]),
+                level=None if terms is None else float(terms.probability[region]),
+                half_width_m=None if terms is None else float(terms.half_width_m[region]),
             )
         )
     return areas
 
 
 def _fall_areas(fall: Fall, watch: Watch, rules: WarningRules) -> list[DraftArea]:
-    place, probability = falls_near(fall, watch)
+    terms = watch.terms
+    place, probability = falls_near(
+        fall, watch, rules.near_m if terms is None else terms.near_m[watch.region]
+    )
     window_ns = seconds(WINDOW_SIGMAS * fall.sigma_s)
     return [
         DraftArea(
@@ -160,19 +180,29 @@ def _fall_areas(fall: Fall, watch: Watch, rules: WarningRules) -> list[DraftArea
                 fall.time_ns - window_ns,
                 fall.time_ns + window_ns,
             ),
-            fall.least_sigma_m,
+            greatest_sigma_m(fall) if rules.tells else fall.least_sigma_m,
+            level=None if terms is None else float(terms.probability[watch.region[place[rows[0]]]]),
         )
-        for rows in _by_region(watch.region[place], probability, rules)
+        for rows in _by_region(watch, place, probability, rules, None if terms is None else terms.on_fall)
     ]
 
 
-def _by_region(region: Ints, probability: Floats, rules: WarningRules) -> list[Ints]:
-    """Per region that is to be kept, the rows of its places that count: those at or above the level it reaches."""
-    keep = np.flatnonzero(probability >= rules.warn_probability * KEEP_SHARE)
+def _by_region(
+    watch: Watch, place: Ints, probability: Floats, rules: WarningRules, on: NDArray[np.bool_] | None
+) -> list[Ints]:
+    """Per region that is to be kept, the rows of its places that count: those at or above the level it reaches.
+
+    on: the regions that are warned of this at all, None for all of them.
+    """
+    region = watch.region[place]
+    level: Floats | float = rules.warn_probability if watch.terms is None else watch.terms.probability[region]
+    kept = probability >= level * KEEP_SHARE
+    keep = np.flatnonzero(kept if on is None else kept & on[region])
+    enough = probability >= level
     groups = []
     for one in np.unique(region[keep]):
         rows = keep[region[keep] == one]
-        warned = rows[probability[rows] >= rules.warn_probability]
+        warned = rows[enough[rows]]
         groups.append(warned if len(warned) else rows)
     return groups
 
@@ -181,7 +211,9 @@ def _row(
     kind: Literal["pass", "fall"], watch: Watch, place: Ints, probability: Floats, from_ns: int, to_ns: int
 ) -> AreaRow:
     region = watch.regions[int(watch.region[place[0]])]
-    largest = np.lexsort((place, -watch.population[place]))[:LARGEST]
+    largest = [
+        i for i in np.lexsort((place, -watch.population[place]))[:LARGEST] if watch.names[int(place[i])][0]
+    ]
     return AreaRow(
         kind=kind,
         region=region.name,
@@ -193,6 +225,7 @@ def _row(
         to_ns=to_ns,
         people=int(watch.people[place].sum()),
         places=[_place(watch, int(place[i]), float(probability[i])) for i in largest],
+        codes=[[scheme, code] for scheme, code in region.codes] or UNSET,
     )
 
 

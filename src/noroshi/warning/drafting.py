@@ -32,6 +32,8 @@ VERTICES = 24
 THIN_DEG = 0.02
 """A ring that has to be cut or joined is thinned to within this (2 km)."""
 
+METRES_PER_DEGREE = 111_000.0
+
 PLAIN_LAT_RAD = 1.45
 """Beyond 83 degrees rings are drawn by the slower way that is sound at the poles."""
 
@@ -68,13 +70,26 @@ def corridor_rings(
 
     Without such areas it is the whole arc's.
     """
-    rows = _stretch(course, rules, [area for area in areas if area.exit is not None])
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), VERTICES)).round().astype(np.int64)]
-    lat, lon = course.lat_rad[rows], course.lon_rad[rows]
-    sigmas = max(float(ndtri(1.0 - rules.warn_probability)), 0.0)
-    width_m = np.minimum(rules.pass_half_width_m + sigmas * course.cross_sigma_m[rows], MAX_HALF_WIDTH_M)
-    plain = _plain_corridor(lat, lon, width_m)
-    return (plain,) if plain is not None else _rings(corridor(lat, lon, width_m))
+    over = [area for area in areas if area.exit is not None]
+    half_width_m = max(
+        (area.half_width_m or rules.pass_half_width_m for area in over), default=rules.pass_half_width_m
+    )
+    level = min((area.level or rules.warn_probability for area in over), default=rules.warn_probability)
+    rows = _stretch(course, half_width_m, over)
+    sigmas = max(float(ndtri(1.0 - level)), 0.0)
+    width_m = np.minimum(half_width_m + sigmas * course.cross_sigma_m[rows], MAX_HALF_WIDTH_M)
+    return corridor_around(course.lat_rad[rows], course.lon_rad[rows], width_m)
+
+
+def corridor_around(lat_rad: Floats, lon_rad: Floats, width_m: Floats) -> tuple[Ring, ...]:
+    """The points within these half-widths of a line, as rings that are split at 180 degrees; the ends are round.
+
+    Columns of equal length, at least one; the line is thinned to `VERTICES`. Raises AreaError for widths that are none.
+    """
+    rows = np.linspace(0, len(lat_rad) - 1, min(len(lat_rad), VERTICES)).round().astype(np.int64)
+    lat, lon, width = lat_rad[rows], lon_rad[rows], width_m[rows]
+    plain = _plain_corridor(lat, lon, width) if len(lat) > 1 else None
+    return (plain,) if plain is not None else _rings(corridor(lat, lon, width))
 
 
 def fall_row(fall: Fall, rules: WarningRules) -> FallRow:
@@ -102,7 +117,7 @@ def ellipse_rings(
     values, axes = np.linalg.eigh(covariance_m2)
     reach_m = np.sqrt(np.maximum(values, 0.0) * -2.0 * np.log1p(-probability))
     if reach_m[0] <= 0.0 or reach_m[1] > MAX_HALF_WIDTH_M:
-        return _rings(ellipse(latitude_rad, longitude_rad, covariance_m2, probability))
+        return _rings(ellipse(latitude_rad, longitude_rad, covariance_m2, probability), float(reach_m[0]))
     east, north = axes @ (reach_m[:, None] * np.stack((np.cos(_TURN), np.sin(_TURN))))
     if float(np.linalg.det(axes)) < 0.0:
         east, north = east[::-1], north[::-1]
@@ -111,11 +126,11 @@ def ellipse_rings(
     return (
         (plain,)
         if plain is not None
-        else _rings(ellipse(latitude_rad, longitude_rad, covariance_m2, probability))
+        else _rings(ellipse(latitude_rad, longitude_rad, covariance_m2, probability), float(reach_m[0]))
     )
 
 
-def _stretch(course: GroundTrack, rules: WarningRules, areas: Sequence[DraftArea]) -> Ints:
+def _stretch(course: GroundTrack, half_width_m: float, areas: Sequence[DraftArea]) -> Ints:
     """The vertices from a half-width before the first area to a half-width behind the last; at least two."""
     vertex_m = geodetic_to_ecef(course.lat_rad, course.lon_rad)
     along_m = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(vertex_m, axis=0), axis=1))])
@@ -125,9 +140,8 @@ def _stretch(course: GroundTrack, rules: WarningRules, areas: Sequence[DraftArea
             [gate.point_m for area in areas for gate in (area.entry, area.exit) if gate is not None]
         )
         near = np.linalg.norm(vertex_m[None] - gates[:, None], axis=2).argmin(axis=1)
-        margin_m = rules.pass_half_width_m
-        first = int(np.searchsorted(along_m, along_m[near.min()] - margin_m))
-        last = int(np.searchsorted(along_m, along_m[near.max()] + margin_m))
+        first = int(np.searchsorted(along_m, along_m[near.min()] - half_width_m))
+        last = int(np.searchsorted(along_m, along_m[near.max()] + half_width_m))
     first = min(max(first - 1, 0), len(vertex_m) - 2)
     return np.arange(first, min(max(last, first + 1), len(vertex_m) - 1) + 1)
 
@@ -170,7 +184,9 @@ def _closed(lat: Floats, lon: Floats, near_lon_rad: float) -> Ring | None:
     return [*corners, corners[0]]
 
 
-def _rings(area: Area) -> tuple[Ring, ...]:
-    outlines = area.to_rings_deg(digits=5, tolerance_deg=THIN_DEG)
+def _rings(area: Area, least_m: float = np.inf) -> tuple[Ring, ...]:
+    """The rings of an area, thinned, but to no more than a hundredth of its least half-width where it is small."""
+    tolerance_deg = min(THIN_DEG, 0.01 * least_m / METRES_PER_DEGREE)
+    outlines = area.to_rings_deg(digits=5, tolerance_deg=tolerance_deg)
     turned = [np.round(np.radians([(lat, lon) for lon, lat in outline]), 9) for outline in outlines]
     return tuple(np.clip(ring, [-np.pi / 2, -np.pi], [np.pi / 2, np.pi]).tolist() for ring in turned)

@@ -17,11 +17,10 @@ import numpy as np
 from scipy.special import ndtr
 
 from noroshi.geo.frames import SEMI_MAJOR_M, enu_rotation, geodetic_to_ecef
+from noroshi.messages.bodies import FallRow
 from noroshi.tracking import Falls
+from noroshi.warning.rules import FALL_NEAR_M
 from noroshi.warning.watch import Floats, Ints, Watch
-
-NEAR_M = 50_000.0
-"""A place is warned of a fall within this distance: the order of a prefecture. Notional."""
 
 DEBRIS_SIGMA_M = 15_000.0
 """How far parts come down from the predicted point, one standard deviation per axis. Notional."""
@@ -51,6 +50,11 @@ class Fall:
         return float(np.sqrt(max(np.linalg.eigvalsh(self.covariance[:2, :2])[0], 0.0)))
 
 
+def greatest_sigma_m(fall: Fall) -> float:
+    """The longer semi-axis of the one-sigma ellipse, m, without the debris."""
+    return float(np.sqrt(max(np.linalg.eigvalsh(fall.covariance[:2, :2])[1], 0.0)))
+
+
 def fall_of(falls: Falls, row: int = 0) -> Fall | None:
     """One row of the predicted falls; None where there is no valid one."""
     if not falls.valid[row]:
@@ -59,14 +63,29 @@ def fall_of(falls: Falls, row: int = 0) -> Fall | None:
     return Fall(lat_rad, lon_rad, int(falls.time_ns[row]), falls.covariance[row])
 
 
-def falls_near(fall: Fall, watch: Watch, near_m: float = NEAR_M) -> tuple[Ints, Floats]:
-    """Index into the watch of places that the fall may lie within `near_m` of, and the probability of each."""
+def fall_in(row: FallRow | None) -> Fall | None:
+    """The fall that a warning or a draft carries; None where it has none."""
+    if row is None:
+        return None
+    covariance = np.array(row.covariance, np.float64).reshape(3, 3)
+    return Fall(row.latitude_rad, row.longitude_rad, row.time_ns, covariance)
+
+
+def falls_near(fall: Fall, watch: Watch, near_m: float | Floats = FALL_NEAR_M) -> tuple[Ints, Floats]:
+    """Index into the watch of places that the fall may lie within `near_m` of, and the probability of each.
+
+    near_m: one for all, or one per place of the watch.
+    """
     values, axes = np.linalg.eigh(fall.covariance[:2, :2])
     minor_m, major_m = np.sqrt(np.maximum(values, 0.0) + DEBRIS_SIGMA_M**2)
     centre = geodetic_to_ecef(fall.latitude_rad, fall.longitude_rad)[0]
-    place = watch.near(centre[None, :], np.array([near_m + REACH_SIGMAS * major_m]))
+    place = watch.near(
+        centre[None, :], np.array([float(np.max(near_m, initial=0.0)) + REACH_SIGMAS * major_m])
+    )
     if not len(place):
         return place, np.zeros(0)
+    if isinstance(near_m, np.ndarray):
+        near_m = near_m[place]
     offset = watch.point_m[place] - centre
     chord_m = np.sqrt(np.einsum("ij,ij->i", offset, offset))
     arc_m = 2.0 * SEMI_MAJOR_M * np.arcsin(np.minimum(chord_m / (2.0 * SEMI_MAJOR_M), 1.0))
@@ -77,13 +96,18 @@ def falls_near(fall: Fall, watch: Watch, near_m: float = NEAR_M) -> tuple[Ints, 
     return place, probability
 
 
-def circle_probability(x_m: Floats, y_m: Floats, major_m: float, minor_m: float, radius_m: float) -> Floats:
-    """P that a centred Gaussian with these principal sigmas lies within `radius_m` of the points (x, y): (k,)."""
+def circle_probability(
+    x_m: Floats, y_m: Floats, major_m: float, minor_m: float, radius_m: float | Floats
+) -> Floats:
+    """P that a centred Gaussian with these principal sigmas lies within `radius_m` of the points (x, y): (k,).
+
+    radius_m: one for all, or one per point.
+    """
     low = np.maximum(-radius_m, -x_m - REACH_SIGMAS * major_m)
     high = np.minimum(radius_m, -x_m + REACH_SIGMAS * major_m)
     half = np.maximum(high - low, 0.0) / 2.0
     x = (low + high)[:, None] / 2.0 + half[:, None] * _NODES
-    h = np.sqrt(np.maximum(radius_m**2 - x**2, 0.0))
+    h = np.sqrt(np.maximum(np.broadcast_to(radius_m, len(x_m))[:, None] ** 2 - x**2, 0.0))
     density = np.exp(-0.5 * ((x + x_m[:, None]) / major_m) ** 2) / (major_m * np.sqrt(2.0 * np.pi))
     inner = ndtr((h - y_m[:, None]) / minor_m) - ndtr((-h - y_m[:, None]) / minor_m)
     return np.asarray(np.clip(half * ((density * inner) @ _WEIGHTS), 0.0, 1.0))

@@ -1,9 +1,11 @@
 """The life of a warning: a table, and one pure function that says what there is to say.
 
-A warning is issued, updated when something that matters has changed, and ended for one of three reasons: it was
-false, better knowledge superseded it, or the object was observed beyond (`passed`). Without news it lapses at its
-valid-until, which needs no message because every message names it. New words need new evidence: a draft from the same
-or less evidence, a repeated or a late one changes nothing.
+What a prediction threatens but does not yet know well enough is a draft, shown to the own staff and sent to nobody. A
+warning is issued at once when it is known well enough, or proposed to somebody first where the rules ask for that; it is
+updated when something that matters has changed, and ended for one of three reasons: it was false, better knowledge
+superseded it, or the object was observed beyond (`passed`). A track that nobody observes any more is said to be lost.
+Without news a warning lapses at its valid-until, which needs no message because every message names it. New words need
+new evidence: a draft from the same or less evidence, a repeated or a late one changes nothing.
 
     state, body = apply(None, Draft(...), None, ("radar",), ("JPN",), rules, now_ns)
     body.state                               # 'issued'
@@ -18,34 +20,72 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from msgspec import UNSET
+from scipy.special import ndtri
+
 from noroshi.clock import seconds
 from noroshi.messages.bodies import FallRow, Ring, WarningBody
 from noroshi.tracking import Observation
 from noroshi.warning.draft import Draft, DraftArea, Evidence
 from noroshi.warning.rules import WarningRules
-from noroshi.warning.statements import Basis, basis, passed
+from noroshi.warning.statements import Basis, basis, lost, passed
 
-Phase = Literal["none", "standing", "lapsed", "ended"]
-Step = Literal["warn", "change", "refresh", "clear", "beyond", "withdraw", "run-out"]
-Say = Literal["issue", "update", "end", ""]
+Phase = Literal["none", "draft", "proposed", "declined", "issued", "updated", "lapsed", "ended", "standing"]
+"""`standing` is what older snapshots call a warning that was issued or updated."""
+
+Step = Literal[
+    "predict", "propose", "agree", "decline", "warn", "change", "refresh", "lose", "clear", "beyond", "withdraw",
+    "run-out",
+]  # fmt: skip
+Say = Literal["draft", "propose", "drop", "issue", "update", "end", ""]
 Reason = Literal["", "false", "superseded", "passed"]
 
 TABLE: Mapping[tuple[Phase, Step], tuple[Phase, Say]] = MappingProxyType(
     {
-        ("none", "warn"): ("standing", "issue"),
-        ("standing", "change"): ("standing", "update"),
-        ("standing", "refresh"): ("standing", "update"),
-        ("standing", "clear"): ("ended", "end"),
-        ("standing", "beyond"): ("ended", "end"),
-        ("standing", "withdraw"): ("ended", "end"),
-        ("standing", "run-out"): ("lapsed", ""),
-        ("lapsed", "warn"): ("standing", "update"),
+        ("none", "predict"): ("draft", "draft"),
+        ("none", "propose"): ("proposed", "propose"),
+        ("none", "warn"): ("issued", "issue"),
+        ("draft", "predict"): ("draft", "draft"),
+        ("draft", "propose"): ("proposed", "propose"),
+        ("draft", "warn"): ("issued", "issue"),
+        ("draft", "clear"): ("none", "drop"),
+        ("draft", "withdraw"): ("ended", "drop"),
+        ("proposed", "propose"): ("proposed", "propose"),
+        ("proposed", "agree"): ("issued", "issue"),
+        ("proposed", "decline"): ("declined", "drop"),
+        ("proposed", "warn"): ("issued", "issue"),
+        ("proposed", "clear"): ("none", "drop"),
+        ("proposed", "withdraw"): ("ended", "drop"),
+        ("declined", "warn"): ("issued", "issue"),
+        ("declined", "withdraw"): ("ended", ""),
+        ("issued", "change"): ("updated", "update"),
+        ("issued", "refresh"): ("updated", "update"),
+        ("issued", "lose"): ("updated", "update"),
+        ("issued", "clear"): ("ended", "end"),
+        ("issued", "beyond"): ("ended", "end"),
+        ("issued", "withdraw"): ("ended", "end"),
+        ("issued", "run-out"): ("lapsed", ""),
+        ("updated", "change"): ("updated", "update"),
+        ("updated", "refresh"): ("updated", "update"),
+        ("updated", "lose"): ("updated", "update"),
+        ("updated", "clear"): ("ended", "end"),
+        ("updated", "beyond"): ("ended", "end"),
+        ("updated", "withdraw"): ("ended", "end"),
+        ("updated", "run-out"): ("lapsed", ""),
+        ("lapsed", "warn"): ("updated", "update"),
         ("lapsed", "beyond"): ("ended", "end"),
         ("lapsed", "withdraw"): ("ended", "end"),
-        ("ended", "warn"): ("standing", "issue"),
+        ("ended", "propose"): ("proposed", "propose"),
+        ("ended", "warn"): ("issued", "issue"),
     }
 )
 """(phase, what has come) -> (phase, what is said). What is not here changes nothing and says nothing."""
+
+STANDING: frozenset[Phase] = frozenset({"issued", "updated", "standing"})
+"""Phases in which partners and public may rely on the warning."""
+
+INNER: frozenset[Phase] = frozenset({"draft", "proposed"})
+"""Phases of which only the own staff are told."""
 
 WINDOW_MOVED_NS = seconds(10.0)
 """A time window that moved by more than this at either end is worth an update."""
@@ -57,13 +97,19 @@ CLASS_MARGIN = 0.05
 """How far beyond a bound a probability must go to change its class: one that sits on a bound says nothing new."""
 
 
+BOUND_SIGMAS = 2.0
+"""How many of the largest errors with which anybody is warned (`warn_sigma_m`) an area may lie beyond the true strip."""
+
 REACHED_M = 100_000.0
 """An area whose entry is nearer than this to the estimate counts as reached: no late doubt takes it out."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarningState:
-    """What was last said of one event to one audience, and what it rested on."""
+    """What was last said of one event to one audience, and what it rested on.
+
+    number: of the last message that was sent, 0 before the first; lost: whether it said that nobody observes the object.
+    """
 
     phase: Phase
     number: int
@@ -75,11 +121,17 @@ class WarningState:
     corridor: tuple[Ring, ...] = ()
     fall: FallRow | None = None
     reason: Reason = ""
+    lost: bool = False
 
     @property
     def basis(self) -> Basis:
         """How well it is founded."""
         return basis(self.sensings, self.partners)
+
+    @property
+    def stands(self) -> bool:
+        """Whether it was issued and neither ended nor lapsed."""
+        return self.phase in STANDING
 
 
 def apply(
@@ -91,15 +143,17 @@ def apply(
     rules: WarningRules,
     now_ns: int,
 ) -> tuple[WarningState | None, WarningBody | None]:
-    """The state after a new look at an event, and the warning to be signed, if there is one.
+    """The state after a new look at an event, and what there is to say, if there is something.
 
     state: what was said before, None at first; observation: the newest measured position, None when there is none;
-    sensings and partners: of the evidence. Late, repeated and out-of-order drafts leave all as it is.
+    sensings and partners: of the evidence. Late, repeated and out-of-order drafts leave all as it is. The body of a
+    draft or a proposal, and of its being dropped, is for the own staff: see `is_inner`.
     """
-    if state is not None and state.phase == "standing" and now_ns > state.valid_until_ns:
+    state = _today(state)
+    if state is not None and state.stands and now_ns > state.valid_until_ns:
         state = _moved(state, "run-out")
     known = _known(state, observation, now_ns)
-    if state is not None and state.phase in ("standing", "lapsed") and known is not None:
+    if state is not None and (state.stands or state.phase == "lapsed") and known is not None:
         ended = _beyond(state, draft, known, rules)
         if ended is not None:
             return ended, _body(ended, now_ns)
@@ -109,15 +163,16 @@ def apply(
     phase = state.phase if state is not None else "none"
     if step is None or (phase, step) not in TABLE or _stays_withdrawn(state):
         return state, None
-    after, _ = TABLE[phase, step]
-    if after == "ended" and state is not None:
-        ended = replace(
-            _moved(state, step), number=state.number + 1, reason="superseded", evidence=draft.evidence
-        )
-        return ended, _body(ended, now_ns)
+    after, says = TABLE[phase, step]
+    if step == "clear":
+        assert state is not None  # only what was said can be cleared
+        gone = replace(_moved(state, step), number=state.number + (says == "end"), reason="superseded",
+                       evidence=draft.evidence)  # fmt: skip
+        return gone, _body(replace(gone, phase="ended"), now_ns)
+    before = state.number if state is not None else 0
     said = WarningState(
         phase=after,
-        number=1 if state is None else state.number + 1,
+        number=before if after in INNER else before + 1,
         areas=areas,
         evidence=draft.evidence,
         sensings=tuple(sensings),
@@ -126,7 +181,48 @@ def apply(
         corridor=_corridor(state, draft, areas),
         fall=draft.fall,
     )
-    return said, _body(said, now_ns, first=TABLE[phase, step][1] == "issue")
+    return said, _body(said, now_ns)
+
+
+def lose(
+    state: WarningState | None, evidence: Evidence, rules: WarningRules, now_ns: int
+) -> tuple[WarningState | None, WarningBody | None]:
+    """Says once of a standing warning that its object is lost: nobody has observed it for `lost_after_s`.
+
+    evidence: all that there is. Areas, windows and valid-until stay as they were said: that nobody looks does not end a
+    danger. Nothing is said of a warning that runs out now, or by rules of an older edition.
+    """
+    state = _today(state)
+    if state is None or state.lost or (state.phase, "lose") not in TABLE or not rules.tells:
+        return state, None
+    newest = evidence if _newer(evidence, state.evidence) else state.evidence
+    if now_ns > state.valid_until_ns or not lost(newest.last_observed_ns, now_ns, rules):
+        return state, None
+    said = replace(_moved(state, "lose"), number=state.number + 1, evidence=newest, lost=True)
+    return said, _body(said, now_ns)
+
+
+def answer(
+    state: WarningState | None, agreed: bool, rules: WarningRules, now_ns: int
+) -> tuple[WarningState | None, WarningBody | None]:
+    """Issues a proposal or drops it, because somebody who may said so, or the rule did when its time was over.
+
+    Nothing to say when nothing is proposed. What was declined is issued later only if it is founded better by then.
+    """
+    state = _today(state)
+    step: Step = "agree" if agreed else "decline"
+    if state is None or (state.phase, step) not in TABLE:
+        return state, None
+    after = _moved(state, step)
+    if not agreed:
+        return after, _body(replace(after, phase="ended", reason="superseded"), now_ns)
+    issued = replace(after, number=state.number + 1, valid_until_ns=_valid_until(after.areas, rules, now_ns))
+    return issued, _body(issued, now_ns)
+
+
+def is_inner(before: WarningState | None, body: WarningBody) -> bool:
+    """Whether a body is for the own staff alone: a draft, a proposal, or the end of one. before: the state before it."""
+    return body.state in INNER or (body.state == "ended" and before is not None and before.phase in INNER)
 
 
 def withdraw(
@@ -136,10 +232,12 @@ def withdraw(
 
     A warning that was withdrawn as false is not issued again for the same event.
     """
+    state = _today(state)
     if state is None or (state.phase, "withdraw") not in TABLE:
         return state, None
-    ended = replace(_moved(state, "withdraw"), number=state.number + 1, reason=reason)
-    return ended, _body(ended, now_ns)
+    says = TABLE[state.phase, "withdraw"][1]
+    ended = replace(_moved(state, "withdraw"), number=state.number + (says == "end"), reason=reason)
+    return ended, _body(ended, now_ns) if says else None
 
 
 def diagram() -> tuple[tuple[str, str, str, str], ...]:
@@ -156,17 +254,45 @@ def _step(
     rules: WarningRules,
     now_ns: int,
 ) -> tuple[Step | None, tuple[DraftArea, ...]]:
-    standing = state.areas if state is not None and state.phase == "standing" else ()
-    areas = _areas(standing, draft, observation, rules, now_ns)
-    if not standing:
-        return ("warn" if areas else None), areas
-    assert state is not None  # it has areas
+    if state is None or not state.stands:
+        return _first_step(state, draft, observation, basis(sensings, partners), rules, now_ns)
+    areas = _areas(state.areas, draft, observation, rules, now_ns)
     if not areas:
         return "clear", ()
-    if _changed(state, areas, basis(sensings, partners)):
+    if state.lost or _changed(state, areas, basis(sensings, partners)):
         return "change", areas
     running_out = state.valid_until_ns - now_ns < seconds(rules.refresh_s)
     return ("refresh" if running_out and any(area.row.to_ns > now_ns for area in areas) else None), areas
+
+
+def _first_step(
+    state: WarningState | None,
+    draft: Draft,
+    observation: Observation | None,
+    now: Basis,
+    rules: WarningRules,
+    now_ns: int,
+) -> tuple[Step | None, tuple[DraftArea, ...]]:
+    """While nothing stands: whether there is something to warn of, to propose, to draft, or to drop."""
+    phase = state.phase if state is not None else "none"
+    areas = _areas((), draft, observation, rules, now_ns)
+    asks = rules.must_propose(now) and phase != "lapsed"
+    if areas and not asks:
+        return "warn", areas
+    if areas and phase == "declined":
+        return None, areas
+    if areas:
+        changed = state is None or phase != "proposed" or _changed(state, areas, now)
+        return ("propose" if changed else None), areas
+    if not rules.tells or phase not in ("none", *INNER):
+        return None, ()
+    doubtful = tuple(area for area in draft.areas if not _behind(area, observation, rules))
+    if phase == "proposed":
+        return (None, ()) if doubtful else ("clear", ())
+    if not doubtful:
+        return ("clear" if phase == "draft" else None), ()
+    changed = state is None or phase == "none" or _changed(state, doubtful, now)
+    return ("predict" if changed else None), doubtful
 
 
 def _areas(
@@ -177,10 +303,6 @@ def _areas(
     now_ns: int,
 ) -> tuple[DraftArea, ...]:
     """What a warning would name now: standing areas that still hold, and new ones that are sure enough."""
-
-    def behind(area: DraftArea) -> bool:
-        return observation is not None and passed((area,), observation, rules)
-
     drafted = {area.key: area for area in (*draft.near, *draft.areas)}
     kept = []
     for old in standing:
@@ -189,16 +311,35 @@ def _areas(
         elif old.key in drafted:
             kept.append(drafted[old.key])
     if any(area.exit is None for area in kept):
-        kept = [area for area in kept if not behind(area)]
+        kept = [area for area in kept if not _behind(area, observation, rules)]
     old_keys = {area.key for area in standing}
     fresh = [
         area
         for area in draft.areas
-        if area.key not in old_keys and area.sigma_m <= rules.warn_sigma_m and not behind(area)
+        if area.key not in old_keys
+        and area.sigma_m <= _most_sigma_m(area, rules)
+        and not _behind(area, observation, rules)
     ]
     if draft.evidence.updates < rules.minimum_updates:
         fresh = []
     return tuple(sorted([*kept, *fresh], key=lambda area: (area.row.from_ns, area.key)))
+
+
+def _most_sigma_m(area: DraftArea, rules: WarningRules) -> float:
+    """How unsure the prediction may be there for the area to be newly warned.
+
+    The less probable it is, the surer: an area that lies z sigmas beside what is warned, z being the quantile of its
+    probability, is warned only where two sigmas more stay within two of `warn_sigma_m`, which is the over-warning bound.
+    Rules of the first edition take any.
+    """
+    if not rules.tells:
+        return rules.warn_sigma_m
+    beside = max(float(ndtri(1.0 - area.row.probability)), 0.0) if area.row.probability < 1.0 else 0.0
+    return rules.warn_sigma_m * BOUND_SIGMAS / (BOUND_SIGMAS + beside)
+
+
+def _behind(area: DraftArea, observation: Observation | None, rules: WarningRules) -> bool:
+    return observation is not None and passed((area,), observation, rules)
 
 
 def _reached(area: DraftArea, draft: Draft, now_ns: int) -> bool:
@@ -217,7 +358,7 @@ def _reached(area: DraftArea, draft: Draft, now_ns: int) -> bool:
 
 def _corridor(state: WarningState | None, draft: Draft, areas: Sequence[DraftArea]) -> tuple[Ring, ...]:
     """The draft's corridor, and the one that was said before for areas that stand as they were said."""
-    said = state.areas if state is not None and state.phase == "standing" else ()
+    said = state.areas if state is not None and state.stands else ()
     if state is None or not any(area is old for area in areas for old in said):
         return draft.corridor
     new = {area.key for area in areas} - {old.key for old in said}
@@ -277,16 +418,26 @@ def _moved(state: WarningState, step: Step) -> WarningState:
     return replace(state, phase=TABLE[state.phase, step][0])
 
 
+def _today(state: WarningState | None) -> WarningState | None:
+    """A state out of an older snapshot, in the words of today."""
+    if state is None or state.phase != "standing":
+        return state
+    return replace(state, phase="issued" if state.number == 1 else "updated")
+
+
 def _valid_until(areas: Sequence[DraftArea], rules: WarningRules, now_ns: int) -> int:
     """`valid_s` from now, or the end of the last window, whichever is later."""
     return max(now_ns + seconds(rules.valid_s), *(area.row.to_ns for area in areas))
 
 
-def _body(state: WarningState, now_ns: int, *, first: bool = False) -> WarningBody:
+def _body(state: WarningState, now_ns: int) -> WarningBody:
     ended = state.phase == "ended"
+    names: Mapping[Phase, Literal["draft", "proposed", "issued", "ended"]] = {
+        "draft": "draft", "proposed": "proposed", "issued": "issued", "ended": "ended",
+    }  # fmt: skip
     return WarningBody(
         number=state.number,
-        state="ended" if ended else "issued" if first else "updated",
+        state=names.get(state.phase, "updated"),
         basis=state.basis,
         sensings=sorted(set(state.sensings)),
         partners=sorted(set(state.partners)),
@@ -297,4 +448,5 @@ def _body(state: WarningState, now_ns: int, *, first: bool = False) -> WarningBo
         corridor=list(state.corridor),
         fall=state.fall,
         reason=state.reason,
+        lost=True if state.lost and not ended else UNSET,
     )

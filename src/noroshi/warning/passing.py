@@ -27,6 +27,9 @@ REACH_SIGMAS = 5.0
 CHUNK = 16
 """Vertices from one ball, or post, of the coarse search to the next."""
 
+SURELY_BEFORE = 0.99
+"""A place whose passage is less sure than this to come before the fall hangs on where the fall is, not on the course."""
+
 MIN_SIGMA_M = 1.0
 """Below this a course would be certain, which no prediction is."""
 
@@ -35,8 +38,9 @@ MIN_SIGMA_M = 1.0
 class Passages:
     """The places near a course, k of them: index into the watch, and what is predicted for each.
 
-    probability; time_ns and sigma_s of the nearest approach; sigma_m across the track there; along_m: distance along
-    the course from its start (negative behind it); foot_m and heading: (k, 3) the abeam point and the direction there.
+    probability; time_ns and sigma_s of the nearest approach; sigma_m across the track there; doubt_m: the same, or the
+    error along the track of its end where the place may lie beyond it; along_m: distance along the course from its start
+    (negative behind it); foot_m and heading: (k, 3) the abeam point and the direction there.
     """
 
     place: Ints
@@ -44,19 +48,23 @@ class Passages:
     time_ns: Ints
     sigma_s: Floats
     sigma_m: Floats
+    doubt_m: Floats
     along_m: Floats
     foot_m: Floats
     heading: Floats
 
 
-def passages(course: GroundTrack, watch: Watch, half_width_m: float) -> Passages:
+def passages(course: GroundTrack, watch: Watch, half_width_m: float | Floats) -> Passages:
     """The watched places that the course may pass within `half_width_m`, with probability, time and sigma.
 
-    course: one track alone, with at least two vertices.
+    course: one track alone, with at least two vertices; half_width_m: one for all, or one per place of the watch.
     """
     vertex_m = geodetic_to_ecef(course.lat_rad, course.lon_rad)
-    reach_m = half_width_m + REACH_SIGMAS * float(course.cross_sigma_m.max())
+    widest_m = float(np.max(half_width_m, initial=0.0))
+    reach_m = widest_m + REACH_SIGMAS * float(course.cross_sigma_m.max())
     place = watch.near(*_balls(vertex_m, reach_m))
+    if isinstance(half_width_m, np.ndarray):
+        half_width_m = half_width_m[place]
     point_m = watch.point_m[place]
     segment, part, foot_m = _feet(vertex_m, point_m)
     step_m = np.linalg.norm(np.diff(vertex_m, axis=0), axis=1)
@@ -70,7 +78,8 @@ def passages(course: GroundTrack, watch: Watch, half_width_m: float) -> Passages
     probability = ndtr((half_width_m - cross_m) / sigma_m) - ndtr((-half_width_m - cross_m) / sigma_m)
     start_m, end_m = np.maximum(course.along_sigma_m[[0, -1]], MIN_SIGMA_M)
     around_m = np.sqrt(np.maximum(half_width_m**2 - cross_m**2, 0.0))
-    probability *= ndtr((length_m[-1] + around_m - along_m) / end_m) * ndtr((along_m + around_m) / start_m)
+    before_end = ndtr((length_m[-1] + around_m - along_m) / end_m)
+    probability *= before_end * ndtr((along_m + around_m) / start_m)
     step_s = np.diff(course.time_ns)[segment] / 1e9
     return Passages(
         place=place,
@@ -78,6 +87,7 @@ def passages(course: GroundTrack, watch: Watch, half_width_m: float) -> Passages
         time_ns=course.time_ns[segment] + np.rint(part * step_s * 1e9).astype(np.int64),
         sigma_s=_between(course.time_sigma_s, segment, part),
         sigma_m=sigma_m,
+        doubt_m=np.where(before_end < SURELY_BEFORE, np.maximum(sigma_m, end_m), sigma_m),
         along_m=along_m,
         foot_m=foot_m,
         heading=heading,

@@ -58,7 +58,7 @@ def beyond(area: DraftArea, observation: Observation, rules: WarningRules) -> bo
     """Whether the object has been observed beyond this one area."""
     if area.exit is None or observation.time_ns < area.row.from_ns:
         return False
-    margin_m = rules.pass_half_width_m + 3.0 * observation.sigma_m
+    margin_m = (area.half_width_m or rules.pass_half_width_m) + 3.0 * observation.sigma_m
     return area.exit.beyond_m(observation.lat_rad, observation.lon_rad) > margin_m
 
 

@@ -2,28 +2,66 @@
 
 Nothing else ever reaches the public. The exercise's words are templates of their own: each begins with the mark,
 and instead of an order to act they say that nobody need act. `{regions}` and `{window}` are all that is filled in.
+A set holds every case in every language, the corrections and the all-clear among them, so that none is missing on the
+day; a node drafts from a set only when somebody entitled has approved its digest.
+
+    packaged("exercise").digest                  # 32 bytes: what is approved
+    next(faults(own), None)                      # what makes a set unusable
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import string
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import Meta
+
+from noroshi.documents import Element, Path
+from noroshi.gateways.realm import check_realm_text, realm_kind
+from noroshi.messages.canonical import encode
 
 Case = Literal["pass", "fall", "passed", "false", "superseded"]
 RealmKind = Literal["real", "exercise"]
+CASES: tuple[Case, ...] = get_args(Case)
 
 VERSION = 1
+SCHEMA: Literal["noroshi.templates/1"] = "noroshi.templates/1"
+DOMAIN = b"noroshi templates 1\x00"
+
+LANGUAGES = ("en", "ja", "ko")
+"""Those in which every set has every case."""
+
+MAX_TEXT = 2000
+"""Longest text, characters: a screen of a telephone takes a tenth of it."""
+
+FILLED = frozenset({"regions", "window"})
+"""What may stand in braces: the names of the areas, and when it is expected."""
+
+NEEDED: Mapping[Case, frozenset[str]] = MappingProxyType(
+    {
+        "pass": FILLED,
+        "fall": FILLED,
+        "passed": frozenset({"regions"}),
+        "false": frozenset({"regions"}),
+        "superseded": frozenset({"regions"}),
+    }
+)
+"""What must stand in a case's description: nobody is told to act, or that they need not, without saying where."""
+
+Words = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Element, frozen=True, kw_only=False):
     """The words of one case in one language. lines: of the description; `{regions}` and `{window}` are filled in."""
 
-    headline: str
-    lines: tuple[str, ...]
-    instruction: str
+    headline: Words
+    lines: Annotated[tuple[Words, ...], Meta(min_length=1, max_length=20)]
+    instruction: Words
 
 
 REAL: Mapping[tuple[Case, str], Template] = MappingProxyType(
@@ -151,3 +189,146 @@ EXERCISE: Mapping[tuple[Case, str], Template] = MappingProxyType(
 BY_REALM: Mapping[RealmKind, Mapping[tuple[Case, str], Template]] = MappingProxyType(
     {"real": REAL, "exercise": EXERCISE}
 )
+
+
+_AUTOMATIC: Mapping[RealmKind, Mapping[str, str]] = MappingProxyType(
+    {
+        "real": MappingProxyType(
+            {
+                "en": "This alert was issued automatically.",
+                "ja": "この情報は自動で発信されました。",
+                "ko": "이 경보는 자동으로 발령되었습니다.",
+            }
+        ),
+        "exercise": MappingProxyType(
+            {
+                "en": "EXERCISE. This alert was issued automatically.",
+                "ja": "【訓練】この情報は自動で発信されました。",
+                "ko": "[훈련] 이 경보는 자동으로 발령되었습니다.",
+            }
+        ),
+    }
+)
+"""What an alert says that no person has signed before it went out."""
+
+
+class TemplateSet(Element, frozen=True, kw_only=True):
+    """All public words of one kind of realm. cases: by case and language; automatic: the line, by language, of an alert
+    that was issued automatically. version: a number for people; what is approved is the digest.
+    """
+
+    schema: Literal["noroshi.templates/1"]
+    realm: RealmKind
+    version: Annotated[int, Meta(ge=1, lt=2**31)]
+    cases: dict[Case, dict[str, Template]]
+    automatic: dict[str, Words]
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of its canonical bytes behind a domain of its own."""
+        return sha256(DOMAIN + encode(self)).digest()
+
+    def template(self, case: Case, language: str) -> Template:
+        """The words of a case. Raises KeyError in a set with faults."""
+        return self.cases[case][language]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a set is unusable: where in it, what is wrong, and what would be right."""
+
+    path: Path
+    cause: str
+    hint: str = ""
+
+
+def packaged(kind: RealmKind) -> TemplateSet:
+    """The set that comes with noroshi for a kind of realm."""
+    words = BY_REALM[kind]
+    return TemplateSet(
+        schema=SCHEMA,
+        realm=kind,
+        version=VERSION,
+        cases={case: {language: words[case, language] for language in LANGUAGES} for case in CASES},
+        automatic=dict(_AUTOMATIC[kind]),
+    )
+
+
+def read_set(raw: bytes) -> TemplateSet | str:
+    """The set in these canonical bytes, when nothing is wrong with it; or why it is unusable. Never raises."""
+    try:
+        found = _SET.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "malformed-templates"
+    if encode(found) != raw:
+        return "malformed-templates"
+    return "faulty-templates" if next(faults(found), None) is not None else found
+
+
+_SET = msgspec.msgpack.Decoder(TemplateSet)
+
+
+def faults(found: TemplateSet) -> Iterator[Fault]:
+    """All that is wrong with a set: missing cases and languages, placeholders, words of the other realm."""
+    realm = "real" if found.realm == "real" else "exercise:any"
+    for case in CASES:
+        given = found.cases.get(case)
+        if given is None:
+            yield Fault(("cases",), f"the case {case} is missing", f"give all of {', '.join(CASES)}")
+            continue
+        for language in LANGUAGES:
+            if language not in given:
+                yield Fault(("cases", case), f"{language} is missing", "give en, ja and ko")
+                continue
+            yield from _faults_of(case, language, given[language], realm)
+        yield from (
+            Fault(("cases", case, language), "this language is not known", "give en, ja and ko")
+            for language in given
+            if language not in LANGUAGES
+        )
+    for language in LANGUAGES:
+        if language not in found.automatic:
+            yield Fault(("automatic",), f"{language} is missing", "give en, ja and ko")
+        else:
+            yield from _text_faults(("automatic", language), found.automatic[language], language, realm, ())
+
+
+def _faults_of(case: Case, language: str, template: Template, realm: str) -> Iterator[Fault]:
+    place: Path = ("cases", case, language)
+    yield from _text_faults((*place, "headline"), template.headline, language, realm, ())
+    yield from _text_faults((*place, "instruction"), template.instruction, language, realm, ())
+    whole = " ".join(template.lines)
+    wrong = list(_text_faults((*place, "lines"), whole, language, realm, FILLED))
+    yield from wrong
+    for name in () if wrong else sorted(NEEDED[case] - _filled(whole)):
+        yield Fault((*place, "lines"), f"{{{name}}} is missing", f"say {name} in one of the lines")
+
+
+def _text_faults(
+    place: Path, text: str, language: str, realm: str, allowed: frozenset[str] | tuple[str, ...]
+) -> Iterator[Fault]:
+    try:
+        odd = sorted(_filled(text) - frozenset(allowed))
+    except ValueError as error:
+        yield Fault(
+            place, f"its braces are wrong: {error}", "write {regions} or {window}, and no other braces"
+        )
+        return
+    if odd:
+        yield Fault(
+            place, f"{{{odd[0]}}} cannot be filled in here", "only {regions} and {window}, in `lines`"
+        )
+    reason = check_realm_text(text, language, realm)
+    if reason:
+        yield Fault(place, reason, f"this set is of the kind {realm_kind(realm)}")
+
+
+def _filled(text: str) -> frozenset[str]:
+    """What stands in braces. Raises ValueError on braces that do not close, or that format or convert."""
+    names: set[str] = set()
+    for _, name, form, conversion in string.Formatter().parse(text):
+        if name is not None:
+            if form or conversion:
+                raise ValueError("nothing may be formatted")
+            names.add(name)
+    return frozenset(names)

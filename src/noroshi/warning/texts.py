@@ -15,7 +15,7 @@ from noroshi.clock import NS_PER_S
 from noroshi.gateways.local_time import UTC_ZONE, Zone, zone_of
 from noroshi.gateways.realm import RealmError, check_realm_text, check_realm_words, realm_kind
 from noroshi.messages.bodies import AreaRow, TextRow
-from noroshi.warning.templates import BY_REALM, VERSION, Case
+from noroshi.warning.templates import Case, TemplateSet, packaged
 
 LANGUAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"JP": ("ja", "en", "ko"), "KR": ("ko", "en", "ja")}
@@ -39,16 +39,26 @@ def alert_texts(
     *,
     nation: str,
     now_ns: int,
+    templates: TemplateSet | None = None,
+    automatic: bool = False,
 ) -> tuple[str, list[TextRow]]:
     """The template's name and the texts in all languages, the nation's own first; times in its clock and in UTC.
 
     reason: why an alert ended (`passed`, `false`, `superseded`); counts for a `Cancel` only, where an empty one is
-    `superseded`. Raises RealmError on a text that is not a realm, or when the words would claim the other realm.
+    `superseded`. templates: the packaged ones where none are given. automatic: no person has signed it, and it says so.
+    Raises RealmError on a text that is not a realm, templates of the other kind, or words that claim the other realm.
     """
     kind = realm_kind(realm)
+    words = templates or packaged(kind)
+    if words.realm != kind:
+        raise RealmError("word an alert", subject=realm, cause=f"the templates are of the kind {words.realm}")
     case = _case(type_, areas, reason)
-    texts = [_text(realm, case, language, areas, zone_of(nation), now_ns) for language in languages(nation)]
-    return f"{kind}/{case}/{VERSION}", texts
+    zone = zone_of(nation)
+    texts = [
+        _text(realm, words, case, language, areas, zone, now_ns, automatic=automatic)
+        for language in languages(nation)
+    ]
+    return f"{kind}/{case}/{words.version}", texts
 
 
 def languages(nation: str) -> tuple[str, ...]:
@@ -65,9 +75,18 @@ def _case(type_: str, areas: Sequence[AreaRow], reason: str) -> Case:
 
 
 def _text(
-    realm: str, case: Case, language: str, areas: Sequence[AreaRow], zone: Zone, now_ns: int
+    realm: str,
+    templates: TemplateSet,
+    case: Case,
+    language: str,
+    areas: Sequence[AreaRow],
+    zone: Zone,
+    now_ns: int,
+    *,
+    automatic: bool,
 ) -> TextRow:
-    template = BY_REALM[realm_kind(realm)][case, language]
+    template = templates.template(case, language)
+    lines = (*template.lines, templates.automatic[language]) if automatic else template.lines
     words = {
         "regions": region_names(areas, language),
         "window": window_text(areas, language, zone, now_ns),
@@ -75,7 +94,7 @@ def _text(
     row = TextRow(
         language=language,
         headline=template.headline,
-        description=("" if language == "ja" else " ").join(line.format(**words) for line in template.lines),
+        description=("" if language == "ja" else " ").join(line.format(**words) for line in lines),
         instruction=template.instruction,
     )
     for text in (row.headline, row.description, row.instruction):

@@ -4,16 +4,19 @@ import LineString from "ol/geom/LineString";
 import Point from "ol/geom/Point";
 import Polygon from "ol/geom/Polygon";
 import { bounds, continuous, nearest, MAP_CENTRE_LON } from "../lon";
-import type { Fall, Picture, Place, Ring, Warning } from "../protocol";
-import { openWarnings } from "../state";
+import type { Fall, Hazard, Picture, Place, Ring, Warning } from "../protocol";
+import { openHazards, openWarnings } from "../state";
 import { chanceWords, localName, peopleText, percent } from "../text";
 import { durationText } from "../time";
 import type { View } from "../view";
 import { projected } from "./frame";
 import {
+  contourStyle,
   corridorStyle,
   fallPointStyle,
   fallStyle,
+  hazardPointStyle,
+  hazardStyle,
   objectStyle,
   pathStyle,
   placeStyle,
@@ -29,13 +32,14 @@ export type Sheet = "areas" | "lines" | "labels";
 export interface Shape {
   sheet: Sheet;
   /** What it is, for those who ask the page instead of looking at it. */
-  role: "corridor" | "warned" | "fall" | "trail" | "path" | "ellipse" | "object" | "place" | "tick";
+  role: "hazard" | "contour" | "corridor" | "warned" | "fall" | "trail" | "path" | "ellipse" | "object" | "place" | "tick";
   feature: Feature;
   /** In degrees, in the continuous frame. */
   lons: [number, number];
 }
 
 const PLACES_ON_MAP = 40;
+const HAZARDS_ON_MAP = 60;
 const MINUTE_MS = 60_000;
 
 const put = (line: readonly (readonly number[])[]): number[][] => line.map((p) => projected(p[0]!, p[1]!));
@@ -45,7 +49,7 @@ function shape(sheet: Sheet, role: Shape["role"], line: readonly (readonly numbe
   return { sheet, role, feature, lons: box ? [box[0], box[2]] : [NaN, NaN] };
 }
 
-function area(role: "corridor" | "warned" | "fall" | "ellipse", ring: Ring, style: ReturnType<typeof corridorStyle>): Shape[] {
+function area(role: "hazard" | "contour" | "corridor" | "warned" | "fall" | "ellipse", ring: Ring, style: ReturnType<typeof corridorStyle>): Shape[] {
   if (ring.length < 3) return [];
   const line = continuous(ring);
   const feature = new Feature(new Polygon([put(line)]));
@@ -61,7 +65,7 @@ function line(role: "trail" | "path", points: readonly (readonly number[])[]): S
   return [shape("lines", role, drawn, feature)];
 }
 
-function point(role: "object" | "place" | "tick" | "fall", lon: number, lat: number, style: ReturnType<typeof placeStyle>): Shape {
+function point(role: "hazard" | "object" | "place" | "tick" | "fall", lon: number, lat: number, style: ReturnType<typeof placeStyle>): Shape {
   const at: [number, number] = [nearest(lon, MAP_CENTRE_LON), lat];
   const feature = new Feature(new Point(projected(...at)));
   feature.setStyle(style);
@@ -76,6 +80,8 @@ export function shapes(view: View): Shape[] {
   const falls = pictures.flatMap((p) => (p.fall ? [p.fall] : []));
   const warned = falls.length > 0 ? falls : warnings.flatMap((w) => (w.fall ? [w.fall] : [])).slice(0, 1);
   return [
+    ...openHazards(view.state).slice(0, HAZARDS_ON_MAP).flatMap((hazard) => hazardShapes(view, hazard)),
+    ...pictures.flatMap((p) => p.contours ?? []).flatMap((one) => one.rings.flatMap((ring) => area("contour", ring, contourStyle(one.kind, one.level)))),
     ...pictures.flatMap((p) => p.corridor).flatMap((ring) => area("corridor", ring, corridorStyle())),
     ...warnings.flatMap((w) => w.corridor).flatMap((ring) => area("warned", ring, warnedStyle())),
     ...warned.flatMap((fall) => fallShapes(view, fall)),
@@ -84,6 +90,18 @@ export function shapes(view: View): Shape[] {
     ...placesOf(warnings).map((place) =>
       point("place", place.lon, place.lat, placeStyle(placeWords(view, place), place.people)),
     ),
+  ];
+}
+
+/** An agency's areas, and once its name and what it speaks of, in the reader's language where it has said so. */
+function hazardShapes(view: View, hazard: Hazard): Shape[] {
+  const said = hazard.texts.find((t) => t.language.slice(0, 2) === view.language) ?? hazard.texts[0];
+  const words = `${said?.sender_name || hazard.sender_name || hazard.sender}\n${said?.event ?? hazard.event}`;
+  const largest = [...hazard.rings].sort((a, b) => b.length - a.length)[0];
+  const box = largest && bounds(continuous(largest));
+  return [
+    ...hazard.rings.flatMap((ring) => area("hazard", ring, hazardStyle(hazard.act))),
+    ...(box ? [point("hazard", (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, hazardPointStyle(words))] : []),
   ];
 }
 
@@ -107,7 +125,8 @@ export function objectWords(view: View, picture: Picture): string {
       ? view.t("height", { km: Math.round(picture.position.height_m / 1000) })
       : view.t("objectEstimate", { time: view.clock(picture.track_ms) });
   const phase = picture.state === "tracked" ? PHASES[picture.phase ?? ""] : undefined;
-  return `${picture.title}\n${seen} · ${more}${phase ? `\n${view.t(phase)}` : ""}`;
+  const told = (picture.notices ?? []).flatMap((id) => view.state.notices.get(id)?.title ?? []).map((title) => `\n○ ${title}`);
+  return `${picture.title}\n${seen} · ${more}${phase ? `\n${view.t(phase)}` : ""}${told.join("")}`;
 }
 
 const PHASES: Record<string, "phasePowered" | "phaseManoeuvring" | "phaseReentry"> = {

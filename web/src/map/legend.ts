@@ -23,8 +23,10 @@ export function legend(view: View): VNode[] {
       "legendPosition",
     ),
     row(h("rect", { x: 2, y: 3, width: 30, height: 10, fill: "none", stroke: COLOURS.corridor, "stroke-width": 1, "stroke-dasharray": "3 4" }), "legendCorridor"),
+    row(h("rect", { x: 2, y: 4, width: 30, height: 8, rx: 8, ry: 4, fill: "none", stroke: COLOURS.predicted, "stroke-width": 1, "stroke-dasharray": "1 3" }), "legendContour"),
     row(box(COLOURS.corridor, "M4 15 L18 1 M14 15 L28 1 M24 15 L32 7"), "legendWarned"),
     row(box(COLOURS.fall, "M4 15 L18 1 M14 15 L28 1 M4 1 L18 15 M14 1 L28 15"), "legendFall"),
+    row(h("rect", { x: 2, y: 2, width: 30, height: 12, fill: "rgba(183,157,242,0.2)", stroke: COLOURS.hazard, "stroke-width": 2, "stroke-dasharray": "2 4" }), "legendHazard"),
     row(h("circle", { cx: 17, cy: 8, r: 4, fill: COLOURS.corridor }), "legendPlace"),
   ];
 }

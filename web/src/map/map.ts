@@ -115,9 +115,10 @@ export class PictureMap {
 
   private content(): Extent | null {
     const extent = createEmpty();
+    const alone = this.shown.every(({ role }) => role === "hazard"); // an agency may speak of the other side of the Earth
     for (const { feature, role } of this.shown) {
       const geometry = feature.getGeometry();
-      if (geometry && role !== "tick") extend(extent, geometry.getExtent());
+      if (geometry && role !== "tick" && (role !== "hazard" || alone)) extend(extent, geometry.getExtent());
     }
     return isEmpty(extent) ? null : extent;
   }

@@ -20,6 +20,7 @@ export const COLOURS = {
   predicted: "#f0a3cf",
   corridor: "#e8dc6a",
   fall: "#ff9466",
+  hazard: "#b79df2",
   text: "#eef3f6",
 };
 
@@ -57,6 +58,16 @@ const label = (words: string, colour: string, size = 14, bold = false) =>
 export const corridorStyle = (): Style =>
   new Style({ stroke: new Stroke({ color: "rgba(232, 220, 106, 0.5)", width: 1, lineDash: [3, 5] }) });
 
+/** A line of equal probability: thin, the surer the brighter. */
+export const contourStyle = (kind: "pass" | "fall", level: number): Style =>
+  new Style({
+    stroke: new Stroke({
+      color: kind === "pass" ? `rgba(240, 163, 207, ${0.2 + 0.5 * level})` : `rgba(255, 148, 102, ${0.2 + 0.5 * level})`,
+      width: 1,
+      lineDash: [1, 4],
+    }),
+  });
+
 /** What a warning speaks of: hatched. */
 export const warnedStyle = (): Style =>
   new Style({
@@ -69,6 +80,28 @@ export const fallStyle = (): Style =>
     fill: new Fill({ color: hatch("rgba(255, 148, 102, 0.45)", 9, true) }),
     stroke: new Stroke({ color: COLOURS.fall, width: 2, lineDash: [8, 5] }),
   });
+
+/** What another agency speaks of: dotted and violet, so that nobody takes it for our own. */
+export const hazardStyle = (act: boolean): Style =>
+  new Style({
+    fill: new Fill({ color: act ? "rgba(183, 157, 242, 0.20)" : "rgba(183, 157, 242, 0.08)" }),
+    stroke: new Stroke({ color: COLOURS.hazard, width: act ? 2.5 : 1.5, lineDash: [2, 5], lineCap: "round" }),
+  });
+
+export function hazardPointStyle(words: string): Style {
+  const text = label(words, COLOURS.hazard);
+  return new Style({
+    zIndex: 700,
+    image: new RegularShape({
+      points: 3,
+      radius: 6,
+      fill: new Fill({ color: COLOURS.hazard }),
+      stroke: new Stroke({ color: COLOURS.halo, width: 1 }),
+      declutterMode: "obstacle",
+    }),
+    text: (text.setOffsetY(-14), text),
+  });
+}
 
 export const trailStyle = (): Style[] => [
   new Style({ stroke: new Stroke({ color: COLOURS.halo, width: 7 }) }),

@@ -5,6 +5,7 @@ import { alertsNewestFirst } from "../state";
 import { LANGUAGE_NAMES, LANGUAGES, regionName, type Language } from "../text";
 import type { TextKey } from "../text/en";
 import type { View } from "../view";
+import { hopsOf } from "./reach";
 import { reasonText } from "./warnings";
 
 const TYPE_WORDS: Record<Alert["alert_type"], TextKey> = { Alert: "alertAlert", Update: "alertUpdate", Cancel: "alertCancel" };
@@ -47,6 +48,7 @@ function alertCard(view: View, alert: Alert, actions: AlertActions): VNode {
       h("small", {}, view.t(alert.status === "Exercise" ? "statusExercise" : "statusActual")),
     ),
     cancel && h("p", {}, reasonText(view, alert.reason)),
+    alert.automatic && h("p", { class: "caution" }, `▲ ${view.t("automaticAlert")}`),
     h(
       "p",
       { class: "dim" },
@@ -57,6 +59,7 @@ function alertCard(view: View, alert: Alert, actions: AlertActions): VNode {
     alert.areas.length > 0 && h("p", { class: "alert-areas" }, `${view.t("areas")}: ${alert.areas.map((a) => regionName(view.language, a)).join(", ")}`),
     words(view, alert, actions),
     reach(view, alert),
+    ...hopsOf(view, view.state.reach.get(alert.id)),
   );
 }
 

@@ -13,6 +13,7 @@ export const KEYS: readonly [string, TextKey][] = [
   ["M", "keyMap"],
   ["W", "keyWarning"],
   ["A", "keyAlert"],
+  ["H", "keyHazard"],
   ["D", "keyDecision"],
   ["T", "keyTimeline"],
   ["S", "keyFilter"],

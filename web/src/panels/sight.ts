@@ -2,7 +2,7 @@
 import { h, type VNode } from "../dom";
 import { evidence, sameEvents } from "../state";
 import { partnerName } from "../text";
-import { durationText, isOld } from "../time";
+import { clockText, durationText, isOld } from "../time";
 import type { View } from "../view";
 
 export function sight(view: View): VNode[] {
@@ -57,6 +57,19 @@ function links(view: View): VNode[] {
   });
 }
 
+/** When a radar could first see each object that only infrared has reported. */
+function firstSights(view: View): string[] {
+  return [...view.state.pictures.values()]
+    .filter((picture) => picture.state === "tracked")
+    .flatMap((picture) =>
+      (picture.first_seen_by ?? []).map(({ sensor, time_ms }) =>
+        time_ms === null
+          ? view.t("firstSightNever", { title: picture.title, sensor })
+          : view.t("firstSight", { title: picture.title, sensor, time: clockText(time_ms, view.zone) }),
+      ),
+    );
+}
+
 /** The panel that says it in full. */
 export function evidencePanel(view: View): VNode[] {
   const { hello } = view.state;
@@ -76,6 +89,7 @@ export function evidencePanel(view: View): VNode[] {
       h("p", { class: "dim" }, view.t(pair.same ? "sameEvent" : "notSameEvent", { one: pair.one, other: pair.other })),
     ),
     ...view.state.findings.map((one) => h("p", { class: "caution", lang: "en" }, view.t("finding", { says: one.says }))),
+    ...firstSights(view).map((says) => h("p", { class: "caution" }, says)),
     h("table", { class: "plain", id: "links" }, h("tbody", {}, others(view).map((partner) => linkRow(view, partner)))),
     h("p", { class: "dim" }, view.t("evidenceNote")),
     hello && h("p", { class: "dim", lang: "en" }, view.t("structure", { title: hello.structure.title || hello.structure.id })),

@@ -1,6 +1,6 @@
 /** The open warnings: what may happen where, how sure, when, to how many people. All of it is prediction and says so. */
 import { h, type VNode } from "../dom";
-import type { Area, Reason, Warning } from "../protocol";
+import type { Area, Draft, Reason, Warning } from "../protocol";
 import { endedWarnings, openWarnings } from "../state";
 import { chanceWords, localName, peopleText, percent, regionName } from "../text";
 import type { TextKey } from "../text/en";
@@ -17,6 +17,7 @@ export function warningsPanel(view: View): VNode[] {
   const ended = endedWarnings(view.state).slice(0, ENDED_SHOWN);
   return [
     ...(open.length === 0 ? [h("p", { class: "none" }, view.t("noWarning"))] : open.map((w) => warningCard(view, w))),
+    ...[...view.state.drafts.values()].map((draft) => draftCard(view, draft)),
     ...ended.map((w) =>
       h(
         "p",
@@ -43,6 +44,21 @@ export function basisText(view: View, warning: Warning): string {
   return warning.basis === "one-kind" ? view.t("basisOneKind", { sensings }) : view.t("basisSingle");
 }
 
+/** What is not sure enough yet, or waits for the watch: plainly not a warning. */
+function draftCard(view: View, draft: Draft): VNode {
+  return h(
+    "article",
+    { class: "card draft", key: `draft:${draft.event}` },
+    h(
+      "h3",
+      {},
+      `△ ${view.t(draft.state === "proposed" ? "draftProposed" : "draftNotSent")}`,
+      h("small", {}, view.t("warningEvent", { event: draft.event.slice(0, 6) })),
+    ),
+    regions(view, draft.areas),
+  );
+}
+
 function warningCard(view: View, warning: Warning): VNode {
   const over = view.nowMs > warning.valid_until_ms;
   return h(
@@ -65,6 +81,9 @@ function warningCard(view: View, warning: Warning): VNode {
       `${view.t("evidenceOf", { partners: warning.partners.join(", ") })} · `,
       h("span", { class: over ? "caution" : "" }, view.t(over ? "validOver" : "validUntil", { time: view.clockZone(warning.valid_until_ms) })),
     ),
+    warning.lost
+      ? h("p", { class: "caution" }, view.t("warningLost", { age: durationText(view.nowMs - warning.last_observed_ms) }))
+      : null,
     regions(view, warning.areas),
     warning.fall &&
       h(

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,11 @@ KEPT_NOTES = 3
 """What the nodes said last, told when a measurement fails."""
 
 
-def coalition() -> Coalition:
-    """The three nations with fresh keys, from now on."""
+def coalition(changed: Callable[[Scenario], Scenario] = lambda scenario: scenario) -> Coalition:
+    """The three nations with fresh keys, from now on. changed: what the scenario is to be made of the usual one."""
     staged = stage(PACKAGED_SCENARIO)
     return found(
-        _scenario(staged.scenario),
+        changed(_scenario(staged.scenario)),
         staged.structure,
         staged.catalogue,
         entropy=os.urandom(32),

@@ -1,0 +1,63 @@
+"""Whether a partner's signed warning says the same as an alert of ours, on evidence that is not ours come back.
+
+corroboration_defect(alert, warning_message, "JPN", fresh_ns)      # '' or why it does not stand beside the alert
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import degrees
+
+from noroshi.geo.areas import RingError, from_rings_deg, intersection
+from noroshi.messages import Message
+from noroshi.messages.bodies import AlertBody, Ring, WarningBody
+from noroshi.messages.envelope import MAX_AHEAD_NS
+
+
+def corroboration_defect(alert: AlertBody, message: Message, origin: str, fresh_ns: int) -> str:
+    """Why a verified warning does not corroborate an alert of `origin` as it was sent; an empty text when it does.
+
+    It is another partner's, stands and is fresh; that partner's own sensors have seen something; its areas or its
+    corridor meet the alert's, and so do the times. That both speak of one event, each node judges by its own matching.
+    """
+    warning = message.body
+    if not isinstance(warning, WarningBody):
+        return "not-a-warning"
+    if message.origin == origin:
+        return "own-warning"
+    said_ns, sent_ns = message.envelope.time_ns, alert.sent_ns
+    if warning.state not in ("issued", "updated") or warning.valid_until_ns < sent_ns:
+        return "corroboration-over"
+    if not sent_ns - fresh_ns <= said_ns <= sent_ns + MAX_AHEAD_NS:
+        return "corroboration-not-fresh"
+    if message.origin not in warning.partners:
+        return "only-our-own-evidence" if origin in warning.partners else "no-sensing-of-its-own"
+    if not _times_meet(alert, warning):
+        return "corroborates-another-time"
+    return "" if _places_meet(alert, warning) else "corroborates-another-place"
+
+
+def _times_meet(alert: AlertBody, warning: WarningBody) -> bool:
+    """Whether both speak of one flight: what one names has not ended before the other begins."""
+    ends_ns = max((area.to_ns for area in warning.areas), default=warning.valid_until_ns)
+    first_ns = min((area.from_ns for area in alert.areas), default=alert.sent_ns)
+    last_ns = max((area.to_ns for area in alert.areas), default=alert.expires_ns)
+    return warning.last_observed_ns <= last_ns and first_ns <= max(ends_ns, warning.valid_until_ns)
+
+
+def _places_meet(alert: AlertBody, warning: WarningBody) -> bool:
+    named = {(area.country, area.region) for area in alert.areas}
+    if any((area.country, area.region) in named for area in warning.areas):
+        return True
+    if not alert.rings or not warning.corridor:
+        return False
+    try:
+        ours, theirs = from_rings_deg(_degrees(alert.rings)), from_rings_deg(_degrees(warning.corridor))
+    except RingError:
+        return False
+    return not intersection(ours, theirs).is_empty
+
+
+def _degrees(rings: Iterable[Ring]) -> list[list[tuple[float, float]]]:
+    """Rings as (longitude, latitude) in degrees."""
+    return [[(degrees(longitude), degrees(latitude)) for latitude, longitude in ring] for ring in rings]

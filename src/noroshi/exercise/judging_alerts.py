@@ -1,0 +1,92 @@
+"""Expectations of public alerts, of who acknowledged them, and of decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from noroshi.clock import NS_PER_S
+from noroshi.exercise.evidence import Evidence, Judge, last_records, looked_at, public_alerts
+from noroshi.exercise.expectations import (
+    Acknowledged,
+    AlertIssued,
+    AlertNames,
+    AlertNever,
+    AlertOmits,
+    Consulted,
+)
+from noroshi.review import Judged
+
+
+def _alert_names(one: AlertNames, evidence: Evidence) -> Judged:
+    issued = public_alerts(evidence, one.unit)
+    named = {region for alert in issued for region in alert.regions}
+    missing = [region for region in one.regions if region not in named]
+    detail = f"alerts of {one.unit} name {', '.join(sorted(named)) or 'no region'}"
+    if missing:
+        detail += f"; not {', '.join(missing)}"
+    return Judged(one.id, not missing, detail, looked_at(evidence, issued))
+
+
+def _alert_omits(one: AlertOmits, evidence: Evidence) -> Judged:
+    issued = public_alerts(evidence, one.unit)
+    wrong = [alert for alert in issued if set(one.regions) & set(alert.regions)]
+    named = sorted({region for alert in wrong for region in alert.regions if region in one.regions})
+    detail = f"{', '.join(named)} was alerted" if wrong else f"{', '.join(one.regions)} was not alerted"
+    return Judged(one.id, not wrong, detail, looked_at(evidence, wrong or issued))
+
+
+def _alert_issued(one: AlertIssued, evidence: Evidence) -> Judged:
+    issued = public_alerts(evidence, one.unit)
+    if not issued:
+        return Judged(one.id, False, f"{one.unit} issued no public alert", last_records(evidence))
+    short = [alert for alert in issued if len(set(alert.posts)) < one.posts]
+    first = issued[0]
+    detail = f"{len(issued)} issued; {first.identifier} signed by {', '.join(first.posts)}"
+    if short:
+        detail = f"{short[0].identifier} carries {len(set(short[0].posts))} of {one.posts} signatures"
+    return Judged(one.id, not short, detail, looked_at(evidence, issued))
+
+
+def _alert_never(one: AlertNever, evidence: Evidence) -> Judged:
+    issued = public_alerts(evidence, one.unit)
+    detail = f"{one.unit} issued {len(issued)} public alerts"
+    return Judged(one.id, not issued, detail, looked_at(evidence, issued))
+
+
+def _acknowledged(one: Acknowledged, evidence: Evidence) -> Judged:
+    issued = public_alerts(evidence, one.unit)
+    if not issued:
+        return Judged(one.id, False, f"{one.unit} issued no public alert", last_records(evidence))
+    first = issued[0]
+    answered = first.acknowledged_ns
+    in_time = [
+        unit for unit, at in answered.items() if at and at - first.issued_ns <= one.within_s * NS_PER_S
+    ]
+    share = len(in_time) / len(answered) if answered else 0.0
+    late = [unit for unit in answered if unit not in in_time]
+    detail = f"{len(in_time)} of {len(answered)} within {one.within_s:g} s"
+    if late:
+        detail += f"; not {', '.join(late)}"
+    return Judged(one.id, share >= one.share, detail, (first.cites, *first.acknowledged_cites.values()))
+
+
+def _consulted(one: Consulted, evidence: Evidence) -> Judged:
+    cases = [case for case in evidence.measures.cases if case.decision == one.decision]
+    if not cases:
+        return Judged(one.id, False, f"nobody asked for {one.decision}", last_records(evidence))
+    case = cases[0]
+    answers = ", ".join(f"{partner} {outcome}" for partner, _, outcome, _ in case.answers)
+    took = f" after {(case.recorded_ns - case.requested_ns) / NS_PER_S:.0f} s" if case.recorded_ns else ""
+    detail = f"asked by {case.requested_by}; {answers or 'no answers'}; {case.outcome}{took}"
+    cites = (case.cites, *case.answer_cites.values(), *case.recorded_cites)
+    return Judged(one.id, any(each.outcome == one.outcome for each in cases), detail, cites)
+
+
+JUDGES: Mapping[type, Judge] = {
+    AlertNames: _alert_names,
+    AlertOmits: _alert_omits,
+    AlertIssued: _alert_issued,
+    AlertNever: _alert_never,
+    Acknowledged: _acknowledged,
+    Consulted: _consulted,
+}

@@ -1,0 +1,262 @@
+"""Scenarios played many times on the virtual clock: every file, every seed, on several processes.
+
+A run follows from its file and its seed alone, so that any number of workers gives the same document.
+
+    document = run_trials(("scenarios/incidents/H3-oko.yaml",), runs=200, seed=None, workers=2, say=print)
+    document["outcome"]                          # 'held' or 'failed'
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from noroshi.errors import NoroshiError, OperatorError
+from noroshi.exercise import background
+from noroshi.exercise.audit import audit
+from noroshi.exercise.background_parts import Background
+from noroshi.exercise.coalition import found
+from noroshi.exercise.costing import Price, priced
+from noroshi.exercise.draws import entropy
+from noroshi.exercise.evidence import Evidence
+from noroshi.exercise.judge import judge
+from noroshi.exercise.run import play
+from noroshi.exercise.scenario import Intact, Scenario, selected
+from noroshi.exercise.trials import Without
+from noroshi.exercise.varying import varied, without
+from noroshi.geo.places import PlaceTable, decode
+from noroshi.log import MemoryStore
+from noroshi.messages import KeyedHash
+from noroshi.review import measure, open_log
+from noroshi.service.exercise_files import Staged, stage
+from noroshi.service.resources import packaged_places
+from noroshi.tracking import warm
+
+SCHEMA = "noroshi.trials/1"
+
+TRIALS = "trials.json"
+
+MAX_RUNS = 100_000
+"""Of one scenario: more would take days."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One run that is to be made: which of the staged scenarios, and its seed."""
+
+    index: int
+    seed: int
+
+
+class _Hall:
+    """What all runs of one process share."""
+
+    def __init__(self, staged: Sequence[Staged], places: PlaceTable) -> None:
+        self.staged = staged
+        self.places = places
+
+    def run(self, trial: _Trial) -> dict[str, Any]:
+        """One run, judged. An error of the program itself is a run that failed, and says so."""
+        staged = self.staged[trial.index]
+        if staged.scenario.background is not None:
+            return self._study(staged, staged.scenario.background, trial.seed)
+        scenario = varied(staged.scenario, trial.seed)
+        head = {"scenario": scenario.id, "file": staged.loaded.document.file, "seed": trial.seed}
+        try:
+            digest, evidence = self._evidence(staged, scenario, trial.seed)
+            judged = judge(
+                selected(scenario, staged.structure.id), evidence.logs, evidence.measures, evidence.truth,
+                evidence.problems,
+            )  # fmt: skip
+            prices = priced(
+                scenario.costs, evidence, lambda off: self._again(staged, scenario, trial.seed, off)
+            )
+        except (NoroshiError, ArithmeticError, LookupError, ValueError, AssertionError) as error:
+            sentence = error.sentence() if isinstance(error, NoroshiError) else repr(error)
+            row = {"id": "played", "met": False, "detail": f"the run broke off: {sentence}", "cites": []}
+            return {**head, "outcome": "failed", "expectations": [row], "costs": [], "digest": ""}
+        return {
+            **head,
+            "outcome": "held" if all(one.met for one in judged) else "failed",
+            "expectations": [
+                {"id": one.id, "met": one.met, "detail": one.detail, "cites": list(one.cites)}
+                for one in judged
+            ],
+            "costs": [_price(one) for one in prices],
+            "digest": digest,
+        }
+
+    def _study(self, staged: Staged, days: Background, seed: int) -> dict[str, Any]:
+        """The days of one seed: each of their episodes played, with notices and without where that matters."""
+        head = {"scenario": staged.scenario.id, "file": staged.loaded.document.file, "seed": seed}
+        plan = background.episodes(staged.scenario, seed)
+        found: dict[tuple[int, bool], background.Outcome] = {}
+        for episode in plan:
+            for told in (False, True) if episode.notice else (False,):
+                one, own_seed = background.staged(staged.scenario, episode, seed, with_notices=told)
+                logs = self._evidence(staged, one, own_seed)[1].logs
+                found[episode.number, told] = background.outcome(days, logs)
+        document = background.report(days, plan, found)
+        judged = background.judged(days, document)
+        return {
+            **head,
+            "outcome": "held" if all(one["met"] for one in judged) else "failed",
+            "expectations": judged,
+            "costs": background.cost_rows(days, document),
+            "background": document,
+            "digest": "",
+        }
+
+    def _evidence(self, staged: Staged, scenario: Scenario, seed: int) -> tuple[str, Evidence]:
+        key = entropy(seed, scenario.realm)
+        coalition = found(
+            scenario, staged.structure, staged.catalogue,
+            entropy=key, scheme=KeyedHash(), places_digest=self.places.digest, areas=staged.areas,
+        )  # fmt: skip
+        result = play(coalition, self.places, entropy=key, store_for=lambda node: MemoryStore())
+        audited = any(isinstance(one, Intact) for one in coalition.scenario.expectations)
+        nodes = {one.node: (one, result.stores[one.node]) for one in coalition.members}
+        problems = audit(nodes, self.places) if audited else ()
+        logs = [open_log(name, store.records()) for name, store in sorted(result.stores.items())]
+        return result.digest, Evidence(logs, measure(logs), result.truth, problems, 1.0)
+
+    def _again(self, staged: Staged, scenario: Scenario, seed: int, off: Without) -> Evidence:
+        """The same run with something left out; nothing is expected of it."""
+        other = msgspec.structs.replace(without(scenario, off), expectations=())
+        return self._evidence(staged, other, seed)[1]
+
+
+_hall: _Hall | None = None
+"""Of a worker process; set before it is forked, so that nothing is read or compiled twice."""
+
+
+def run_trials(
+    files: Iterable[str], *, runs: int, seed: int | None, workers: int, say: Say, structure: str | None = None
+) -> dict[str, Any]:
+    """Plays each scenario `runs` times, with the seeds from `seed` on (each scenario's own, if None); the document.
+
+    Raises InputError for a scenario that cannot be played.
+    """
+    global _hall
+    staged = tuple(stage(file, structure, seed) for file in files)
+    trials = [_Trial(index, one.seed + run) for index, one in enumerate(staged) for run in range(runs)]
+    warm()
+    _hall = _Hall(staged, decode(packaged_places()))
+    done: list[dict[str, Any]] = []
+    for row in _played(trials, workers):
+        done.append(row)
+        if row["outcome"] != "held":
+            unmet = next(one for one in row["expectations"] if not one["met"])
+            say(f"{row['scenario']} with seed {row['seed']}: {unmet['id']}: {unmet['detail']}")
+        elif len(done) % runs == 0:
+            say(f"{row['scenario']}: played {runs} times, {len(done)} of {len(trials)} in all")
+    tables = [
+        _table(one.scenario, done[index * runs : (index + 1) * runs]) for index, one in enumerate(staged)
+    ]
+    return {
+        "schema": SCHEMA,
+        "outcome": "held" if all(row["outcome"] == "held" for row in done) else "failed",
+        "scenarios": tables,
+        "runs": done,
+    }
+
+
+def write_trials(folder: Path, document: Mapping[str, Any]) -> Path:
+    """Writes the document into a folder. Raises OperatorError where it cannot."""
+    path = folder / TRIALS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OperatorError(
+            "write the results", subject=str(path), cause=error.strerror or str(error),
+            hint="choose a folder that you may write with --out",
+        ) from None  # fmt: skip
+    return path
+
+
+def _played(trials: Sequence[_Trial], workers: int) -> Iterator[dict[str, Any]]:
+    """The runs in order; on one process where there is one worker, or the platform cannot fork."""
+    if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        yield from map(_run, trials)
+        return
+    with multiprocessing.get_context("fork").Pool(min(workers, len(trials)), _leave_interrupts) as pool:
+        yield from pool.imap(_run, trials)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the process that waits; it ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run(trial: _Trial) -> dict[str, Any]:
+    assert _hall is not None  # set before any run
+    return _hall.run(trial)
+
+
+def _table(scenario: Scenario, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the runs of one scenario come to."""
+    failed = [row["seed"] for row in rows if row["outcome"] != "held"]
+    return {
+        "scenario": scenario.id,
+        "title": scenario.title,
+        "mirror_of": scenario.mirror_of,
+        "rules": list(scenario.rules),
+        "runs": len(rows),
+        "held": len(rows) - len(failed),
+        "failed_seeds": failed,
+        "costs": [_summed(one, rows) for one in _cost_ids(rows)],
+        **({"background": background.together(studies)} if (studies := _studies(rows)) else {}),
+    }
+
+
+def _cost_ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(one["id"] for row in rows for one in row["costs"]))
+
+
+def _studies(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row["background"] for row in rows if "background" in row]
+
+
+def _summed(cost: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One rule's cost over all runs. delay: of those in which both came; missed: the share that the rule lost."""
+    found = [one for row in rows for one in row["costs"] if one["id"] == cost]
+    delays = sorted(one["delay"] for one in found if one["delay"] is not None)
+    first = found[0]
+    return {
+        "id": cost,
+        "rule": first["rule"],
+        "measure": first["measure"],
+        "runs": len(found),
+        "measured": len(delays),
+        "delay": round(median(delays), 3) if delays else None,
+        "least": delays[0] if delays else None,
+        "most": delays[-1] if delays else None,
+        "missed_share": round(sum(1 for one in found if one["missed"]) / len(found), 4),
+    }
+
+
+def _price(one: Price) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "rule": one.rule,
+        "measure": one.measure,
+        "with": _rounded(one.took),
+        "without": _rounded(one.spared),
+        "delay": _rounded(one.delay),
+        "missed": one.missed,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
