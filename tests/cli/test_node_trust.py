@@ -19,10 +19,11 @@ from noroshi.service.ports import free_ports
 from noroshi.service.record_file import RecordFile
 from noroshi.service.supervisor import Supervisor
 from noroshi.service.trust_files import TrustFiles
-from tests.service.conftest import until
+from tests.service.conftest import ROOT, until
 
 REALM = "exercise:flight-2022-10-04"
 SCENARIO = "flight-2022-10-04"
+SETTINGS = ROOT / "scenarios" / "settings"
 PARTNERS = {"jpn": "JPN", "usa": "USA"}
 NAMES = PARTNERS | {"kor": "KOR"}
 PASSPHRASE = "five plain words in a row"
@@ -31,9 +32,10 @@ PASSPHRASE = "five plain words in a row"
 class Desk:
     """A person at a terminal, in one folder. `heard` is all that was ever printed."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], realm: str = REALM) -> None:
         self.folder = folder
         self.capsys = capsys
+        self.realm = realm
         self.heard = ""
 
     def says(self, *words: object) -> tuple[int, str]:
@@ -56,7 +58,7 @@ class Desk:
 
     def makes(self, node: str, *more: object, **ports: int) -> dict[str, Any]:
         """A root and a node of one partner, the node's key certified."""
-        partner = ["--partner", PARTNERS[node], "--realm", REALM]
+        partner = ["--partner", PARTNERS[node], "--realm", self.realm]
         made = self.does("node", "root", "init", self.root(node), *partner, *more)
         options = [word for name, port in ports.items() for word in (f"--{name.replace('_', '-')}", port)]
         self.does("node", "init", self.folder / node, "--node", node, *partner, *options)
@@ -276,6 +278,33 @@ def test_a_scenario_of_another_realm_or_without_the_node_makes_no_genesis(desk: 
     desk.does("node", "init", real, "--node", "jpn", "--partner", "JPN", "--realm", "real")
     code, text = desk.says("node", "genesis", real, "--scenario", SCENARIO)
     assert (code, f"its realm is {REALM}, and this node's is real" in text) == (2, True)
+
+
+def test_a_setting_founds_nodes_of_its_own_realm_that_it_names(desk: Desk) -> None:
+    example = (SETTINGS / "two-nations.yaml").read_text().replace("realm: real", "realm: exercise:standing")
+    place = desk.folder / "standing.yaml"
+    place.write_text(example)
+    code, text = desk.says("node", "setting", place)
+    assert (code, "there is no structure 'two-nations-structure.yaml'" in text) == (2, True)
+    structure = (SETTINGS / "two-nations-structure.yaml").read_text()
+    (desk.folder / "two-nations-structure.yaml").write_text(structure)
+    assert desk.does("node", "setting", place)["realm"] == "exercise:standing"
+    made = desk.makes("jpn")
+    assert desk.pins("jpn", "jpn", made["fingerprint"], "--root", desk.file("jpn"))[0] == 0
+    node, words = desk.folder / "jpn", f"its realm is exercise:standing, and this node's is {REALM}"
+    code, text = desk.says("node", "genesis", node, "--setting", place)
+    assert (code, f"{place}:5: realm: {words}" in text) == (2, True), text
+    place.write_text(example.replace("exercise:standing", REALM).replace("node: jpn", "node: tokyo"))
+    code, text = desk.says("node", "genesis", node, "--setting", place)
+    assert (code, "it has no node jpn of JPN; it has tokyo of JPN, usa of USA" in text) == (2, True)
+    place.write_text(example.replace("exercise:standing", REALM))
+    code, text = desk.says("node", "genesis", node, "--setting", place, "--structure", "before")
+    assert (code, "a setting names its structure itself" in text) == (2, True)
+    code, text = desk.says("node", "genesis", node, "--setting", place)
+    assert code == 0
+    assert "no root of USA is pinned" in text
+    assert "no key is certified yet of the relays towns-a, towns-b" in text
+    assert node_dir.load(node).genesis().title == "Two nations that warn one another"
 
 
 def forms(secret: bytes) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import radians
 from typing import Any
 
@@ -85,6 +86,15 @@ def test_a_notice_fits_what_was_launched_in_its_window_from_its_area_towards_its
     seen: Sight, found: str
 ) -> None:
     assert fit(body(), seen) == found
+
+
+def test_while_only_directions_are_known_any_place_on_the_line_of_sight_may_be_the_one() -> None:
+    """The estimate lies off the azimuths; a place on the line does not. One on no such line is still outside."""
+    off, near, other = sight(320, 300, 200), sight(140, 60, 60), sight(300, 700, 60)
+    assert fit(body(), replace(off, along=(other.position, near.position))) == "possible"
+    assert fit(body(), replace(off, along=(other.position,))) == "outside-azimuth"
+    elsewhere = sight(320, 300, 200, launch=(33.5, 131.1, 20, 550, 30))
+    assert fit(body(), replace(elsewhere, along=(near.position,))) == "outside-area"
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ NOT_MET = [
     (AlertNames(id="a", unit="jp-cabsec", regions=("Aomori", "Okinawa")), "not Okinawa"),
     (AlertNames(id="a", unit="kr-mois", regions=("Seoul",)), "no region"),
     (AlertOmits(id="a", unit="jp-cabsec", regions=("Tokyo", "Aomori")), "Aomori was alerted"),
+    (AlertOmits(id="a", unit="kr-mois", regions=("Tokyo",)), "nothing is shown by its absence"),
+    (AlertNever(id="a", unit="kr-mois", signed=1), "nobody had signed"),
     (AlertIssued(id="a", unit="jp-cabsec", posts=3), "2 of 3 signatures"),
     (AlertIssued(id="a", unit="kr-mois"), "issued no public alert"),
     (AlertNever(id="a", unit="jp-cabsec"), "issued 1"),

@@ -236,3 +236,32 @@ def test_what_is_no_single_message_says_what_it_is() -> None:
 def test_findings_are_bounded() -> None:
     many = WHOLE.replace(b"</alert>", b"<x/>" * 20_000 + b"</alert>")
     assert len(check_cap(many)) == MAX_FINDINGS
+
+
+_CLAIMS = """<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"
+ xmlns:s="http://www.w3.org/2001/XMLSchema"><identifier>a</identifier><sender>b</sender>
+ <sent>2026-02-01T00:00:00+09:00</sent><status>Test</status><msgType>Alert</msgType><scope>Public</scope>
+ <d:Signature xmlns:d="http://www.w3.org/2000/09/xmldsig#"><d:X {}>{}</d:X></d:Signature></alert>"""
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
+        ('i:type="s:string"', "x"),
+        ('i:type="s:string"', "<d:Y/>"),
+        ('i:type="s:string" a="1"', "x"),
+        ('i:type="s:int"', "x"),
+        ('i:type="s:int"', "5"),
+        ('i:type="s:none"', ""),
+        ('i:type="none"', ""),
+        ('i:type="u:b"', ""),
+        ('i:type="s:anyType"', "<d:Y/>"),
+        ('i:nil="true"', "x"),
+    ],
+)
+def test_types_that_are_claimed_inside_a_signature_are_judged_as_the_schema_does(
+    claim: str, text: str, schemas: dict[CapVersion, Any]
+) -> None:
+    data = _CLAIMS.format(claim, text).encode()
+    tree = etree.fromstring(data).getroottree()
+    assert (not errors(data)) == schemas["1.2"].validate(tree)

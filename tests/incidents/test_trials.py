@@ -49,6 +49,7 @@ def test_every_incident_has_a_mirror_that_names_its_costs() -> None:
         assert mirrors, number
         assert all(one.mirror_of in scenarios for one in mirrors)
         assert all(one.costs or one.background for one in mirrors), number
+        assert all({cost.rule for cost in one.costs} >= set(one.rules) for one in mirrors), number
         assert all(one.rules and (one.vary or one.background) for one in own), number
 
 

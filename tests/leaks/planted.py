@@ -95,8 +95,8 @@ def _refusals_are_told(patch: Patch) -> None:
     """Path 16: everybody is told what was refused, and why."""
     refuse = Work.refuse
 
-    def telling(self: Work, party: str, reason: str, detail: str = "") -> None:
-        refuse(self, party, reason, detail)
+    def telling(self: Work, party: str, reason: str, detail: str = "", *, shown: bool = True) -> None:
+        refuse(self, party, reason, detail, shown=shown)
         for partner in self.state.policy.neighbours if reason not in _UNREADABLE else ():
             self.send(partner_party(partner), Lane.NOTICE, f"{party}: {reason}".encode())
 
@@ -107,8 +107,8 @@ def _errors_have_a_reason(patch: Patch) -> None:
     """Path 16: who is refused is told why, with the number of the record."""
     refuse = Work.refuse
 
-    def telling(self: Work, party: str, reason: str, detail: str = "") -> None:
-        refuse(self, party, reason, detail)
+    def telling(self: Work, party: str, reason: str, detail: str = "", *, shown: bool = True) -> None:
+        refuse(self, party, reason, detail, shown=shown)
         if party.removeprefix("partner:") in self.state.policy.neighbours and reason not in _UNREADABLE:
             self.send(party, Lane.NOTICE, f"{reason}: see record {self.state.chain.sequence}".encode())
 

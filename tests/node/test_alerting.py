@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from noroshi.command.alerts import CANCEL
+from noroshi.command.alerts import CANCEL, approval_defect
 from noroshi.command.posts import answer
 from noroshi.gateways.cap_own import check_own
 from noroshi.messages import key_id
 from noroshi.messages.bodies import AcknowledgementBody, AreaRow, DecisionBody, WarningBody
 from noroshi.messages.keys import Bundle, Revocation, Revoked, bundle_bytes, signed
 from noroshi.node import alerting
+from noroshi.node.inputs import CapGiven, Publishing
 from noroshi.node.work import Work
 from noroshi.review import measure, open_log
 from noroshi.sharing import CAP_GATEWAY, Audience
@@ -303,6 +304,36 @@ def test_only_recipients_acknowledge_an_alert_and_each_for_its_own_unit(desk: Sc
     assert acknowledge("jp-fdma.duty", "jp-fdma") == ""
     (done,) = [row for row in desk["jpn"].staff("alert-reach")[-1]["recipients"] if row["acknowledged_ms"]]
     assert (done["unit"], done["by"]) == ("jp-fdma", "jp-fdma.duty")
+
+
+def test_what_the_public_reads_beside_the_words_is_signed_with_them(
+    desk: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Address and contact are part of what two persons sign; a profile that cannot be kept stops no alert."""
+    state = desk["jpn"].node.state
+    publishing = Publishing(web="https://alerts.example/jp", contact="Crisis centre", profile="ipaws")
+    monkeypatch.setattr(state, "genesis", msgspec.structs.replace(state.genesis, publishing=publishing))
+    warn(desk, "Aomori")
+    issue(desk)
+    (body,) = state.alerts.values()
+    assert (body.web, body.contact) == (publishing.web, publishing.contact)
+    other = msgspec.structs.replace(body, web="https://elsewhere.example")
+    assert approval_defect(other, state.trust, desk.now_ns, origin="JPN") == "digest-differs"
+    (file,) = [row.data for row in desk["jpn"].rows(CAP_GATEWAY)]
+    assert {(one.web, one.contact) for one in check_own(file).infos} == {(publishing.web, "Crisis centre")}
+    assert desk["jpn"].staff("alarm")[-1]["what"] == "profile-not-kept"
+    for changed in (
+        file.replace(b"alerts.example", b"elsewhere.example"),
+        file.replace(b"Crisis c", b"Other c"),
+    ):
+        desk["jpn"].take(desk.now_ns, CapGiven(party="feed:press", raw=changed))
+        assert desk["jpn"].staff("relayed")[-1]["verdict"] == "unverified"
+    desk["jpn"].take(desk.now_ns, CapGiven(party="feed:press", raw=file))
+    assert desk["jpn"].staff("relayed")[-1]["verdict"] == "verified"
+    correction = [row for row in desk["jpn"].staff("correction") if row["reason"] == "false"][-1]
+    desk.answer("jpn", {**correction, "posts": correction["posts"]})
+    end = [row.data for row in desk["jpn"].rows(CAP_GATEWAY)][-1]
+    assert {one.web for one in check_own(end).infos} == {publishing.web}
 
 
 def test_partners_who_may_have_the_alert_get_an_edition_each_of_their_own(

@@ -261,8 +261,8 @@ ELSEWHERE = {
     "passkey_counts", "refused", "relays", "security", "templates", "templates_by", "warrant",
 }  # fmt: skip
 """What the crisis does not bring: incidents do, see `tests.incidents.test_snapshots`. Own areas: `test_warning_life`;
-answers before their question: `test_early`; partners' alerts: `test_relaying`; templates, passkeys and partners' warnings:
-`test_alert_rules`."""
+answers before their question: `test_early`; partners' alerts: `test_relaying`; templates, passkeys and partners'
+warnings: `test_alert_rules`."""
 
 
 def test_the_crisis_has_all_that_is_to_be_saved() -> None:

@@ -8,7 +8,10 @@ import socket
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
+from noroshi.errors import OperatorError
 from noroshi.gateways.atom import read_feed
 from noroshi.log import OutboxRow
 from noroshi.service.cap_serving import MAX_LISTED, CapServer, address_of
@@ -30,7 +33,7 @@ class Shell:
     def __init__(self) -> None:
         self.rows: list[OutboxRow] = []
         self.wake = asyncio.Event()
-        self.doors = Doors(lambda _: None, lambda: 0.0)
+        self.doors = Doors(lambda _: asyncio.Future(), lambda: 0.0)
 
     @property
     def store(self) -> Shell:
@@ -103,6 +106,43 @@ def test_consumers_find_alerts_and_their_ends_and_nothing_else() -> None:
         assert len(read_feed((await asked("/cap/feed.atom"))[2]).entries) == MAX_LISTED
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+class Signer:
+    """Signs nothing that is called broken; counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def signed(self, data: bytes) -> bytes:
+        self.count += 1
+        if b"JPN-2" in data:
+            raise OperatorError("sign a CAP message", cause="the key is gone")
+        return data + b"<!-- signed -->"
+
+
+def test_each_file_is_signed_once_and_one_that_cannot_be_is_served_as_it_is() -> None:
+    async def scenario() -> None:
+        shell, signer, notes = Shell(), Signer(), list[str]()
+        server = CapServer(shell, CONFIG, notes.append, signer)  # type: ignore[arg-type]  # as much of both as it asks for
+        first, second = (
+            cap(SENT_NS, identifier=name, sender="jp@jpn.noroshi.invalid") for name in ("JPN-1", "JPN-2")
+        )
+        shell.issue("JPN-1", first)
+        shell.issue("JPN-2", second)
+        server.catch_up()
+
+        async def asked(name: str) -> Response:
+            return await server.alert(Request({"type": "http", "path_params": {"name": name}, "headers": []}))
+
+        answers = await asyncio.gather(*(asked("JPN-1") for _ in range(5)))
+        assert {bytes(one.body) for one in answers} == {first + b"<!-- signed -->"}
+        assert len({one.headers["etag"] for one in answers}) == 1
+        assert (await asked("JPN-2")).body == second
+        assert signer.count == 2
+        assert ["JPN-2" in one and "without a signature" in one for one in notes] == [True]
 
     asyncio.run(scenario())
 

@@ -103,6 +103,8 @@ def test_two_passkeys_in_a_browser_issue_an_alert_and_one_takes_it_back(
             while TrustFiles(place).waiting():
                 time.sleep(0.05)
             page.wait_for_selector("form[data-action=originate-alert]")
+            form = page.locator("form[data-action=originate-alert]")
+            words = [form.locator(f"blockquote[lang={one}]").inner_text() for one in ("en", "ja", "ko")]
             wrong = sign(page, "originate-alert", "real Aomori")
             right = [sign(page, action, "exercise Aomori") for action in ("originate-alert", "approve-alert")]
             page.wait_for_selector("form.correction")
@@ -110,7 +112,7 @@ def test_two_passkeys_in_a_browser_issue_an_alert_and_one_takes_it_back(
             page.click("form.correction[data-reason=false] button")
             page.wait_for_selector("form.correction", state="detached")
             page.wait_for_selector("#alerts .cancel")
-            return {"wrong": wrong, "right": right, "shown": shown}
+            return {"wrong": wrong, "right": right, "shown": shown, "words": words}
 
     async def scenario() -> dict[str, Any]:
         async with Supervisor({"jpn": place.path}):
@@ -128,3 +130,4 @@ def test_two_passkeys_in_a_browser_issue_an_alert_and_one_takes_it_back(
     assert found["wrong"] == "✕ typed-another-realm"
     assert found["right"] == ["✓", "✓"]
     assert found["shown"].startswith("EXERCISE")
+    assert ["Aomori" in found["words"][0], "青森県" in found["words"][1], "EXERCISE" in found["words"][0]] == [True] * 3

@@ -381,7 +381,7 @@ export interface Task extends RowBase {
   deadline_ms: number;
   about: string;
   title: string;
-  /** What a post signs to answer it; `confirm` in it is what the person types. Absent from older nodes. */
+  /** What a post signs to answer it; `confirm` in it is what the person types, `shown` what is signed. Absent from older nodes. */
   answer?: Record<string, unknown>;
 }
 
@@ -497,6 +497,16 @@ export interface Refusal extends RowBase {
   detail: string;
 }
 
+/** What was refused of one source by now, by reason: a flood is a count. */
+export interface Refused extends RowBase {
+  type: "refused";
+  party: string;
+  reasons: Record<string, number>;
+  count: number;
+  first_ms: number;
+  last_ms: number;
+}
+
 export interface Note extends RowBase {
   type: "inject" | "remark";
   unit: string;
@@ -513,6 +523,7 @@ export type Row =
   | Picture
   | EventRow
   | Finding
+  | Refused
   | Security
   | Count
   | CountCorrection

@@ -22,6 +22,7 @@ import type {
   Picture,
   Readiness,
   Refusal,
+  Refused,
   Relayed,
   Row,
   Task,
@@ -64,6 +65,7 @@ const TOPIC_OF: Record<Row["type"], Topic> = {
   task: "people",
   link: "links",
   refusal: "links",
+  refused: "links",
   inject: "words",
   remark: "words",
 };
@@ -121,6 +123,7 @@ export interface State {
   feeds: Map<string, HazardFeed>;
   relayed: Relayed[];
   refusals: Refusal[];
+  refused: Map<string, Refused>;
   findings: Finding[];
   timeline: TimelineEntry[];
   marks: Mark[];
@@ -166,6 +169,7 @@ export function emptyState(): State {
     feeds: new Map(),
     relayed: [],
     refusals: [],
+    refused: new Map(),
     findings: [],
     timeline: [],
     marks: [],
@@ -322,6 +326,9 @@ function applyRow(state: State, row: Row): void {
     case "refusal":
       state.refusals.push(row);
       if (state.refusals.length > MAX_REFUSALS) state.refusals.shift();
+      return;
+    case "refused":
+      state.refused.set(row.party, row);
       return;
     case "inject":
     case "remark":

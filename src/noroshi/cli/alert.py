@@ -52,9 +52,12 @@ def tasks(directory: Node, as_json: AsJson = False) -> None:
         if one["type"]:
             lines.append(f'    type: "{one["type"]}"')
         lines += [
-            f"    {text['language']}: {text['headline']} {text['description']}"
-            for text in row.get("texts", ())
+            f"    {text['language']}: {text['headline']} {text['description']} {text['instruction']}".rstrip()
+            for text in one["texts"]
         ]
+        lines += [f"    {name}: {one[name]}" for name in ("web", "contact") if one[name]]
+        if one["recipients"]:
+            lines.append(f"    to: {', '.join(one['recipients'])}")
     show(document, lines or ["nothing waits"], as_json)
 
 
@@ -150,6 +153,7 @@ def _document(row: Any) -> dict[str, Any]:
     from noroshi.service.alert_desk import name_of
 
     ready = row["type"] == "correction"
+    shown = row if ready else row["answer"].get("shown", {})
     return {
         "name": name_of(row),
         "what": f"correction of {row['of']} ({row['reason']}), ready" if ready else row["title"],
@@ -157,6 +161,10 @@ def _document(row: Any) -> dict[str, Any]:
         "posts": row["posts"],
         "until": to_iso(row["deadline_ms"] * NS_PER_MS, digits=0),
         "type": row["answer"].get("confirm", ""),
+        "texts": shown.get("texts", []),
+        "recipients": shown.get("recipients", []),
+        "web": shown.get("web", ""),
+        "contact": shown.get("contact", ""),
     }
 
 

@@ -122,6 +122,11 @@ def genesis(
         raise OperatorError(
             "give the genesis", subject=str(directory), cause="give either a file, --scenario or --setting"
         )
+    if structure is not None and not scenario:
+        raise OperatorError(
+            "give the genesis", subject=str(directory), cause="--structure goes with --scenario only",
+            hint="a setting names its structure itself",
+        )  # fmt: skip
     config = place.config
     document: dict[str, Any] = {"directory": str(directory), "genesis": True}
     lines = [f"{directory} has its genesis"]
@@ -146,6 +151,38 @@ def genesis(
         ]
         lines += document.get("wanting", [])
     place.write_genesis(made)
+    show(document, lines, as_json)
+
+
+@app.command()
+def setting(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A setting: who takes part for real.", show_default=False)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Check a setting, with the structure and the areas that it names; exit 0, or 2 with line and field."""
+    from noroshi.service.setting_files import read_setting
+
+    read = read_setting(file)
+    cast = read.cast
+    rows: list[dict[str, Any]] = [
+        {
+            "partner": one.partner, "node": one.node, "assessing": one.assessing_unit,
+            "units": sum(node == one.node for node in cast.nodes.values()),
+            "sensors": [row.id for row in cast.sensors if cast.nodes.get(row.unit) == one.node],
+            "posts": [row.id for row in cast.posts if cast.nodes.get(row.unit) == one.node],
+            "relays": list(read.relays_of(one.node)),
+        }
+        for one in cast.taking
+    ]  # fmt: skip
+    document = {"file": file, "realm": cast.realm, "structure": cast.structure.id, "partners": rows}
+    lines = [f"{file}: good in {cast.realm} under {cast.structure.id}"]
+    lines += [
+        f"{row['node']} of {row['partner']}: {row['units']} units, {len(row['sensors'])} sensors, "
+        f"{len(row['posts'])} posts, {len(row['relays'])} relays"
+        for row in rows
+    ]
     show(document, lines, as_json)
 
 

@@ -20,6 +20,7 @@ import typer
 
 from noroshi.cli.options import AsJson
 from noroshi.errors import InputError, OperatorError
+from noroshi.service.files import read_text
 from noroshi.service.resources import packaged_decisions, packaged_names, packaged_structure
 from noroshi.structure import (
     MODES,
@@ -164,7 +165,7 @@ def _catalogue(given: str) -> Catalogue:
 
 def _read(file: str) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8")
+        return read_text(Path(file))
     except FileNotFoundError:
         hint = f"give the path of a file, or one of: {', '.join(packaged_names())}"
         raise InputError(file, None, "", "there is no such file", hint) from None

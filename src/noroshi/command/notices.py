@@ -261,12 +261,13 @@ class Sight:
     """What one picture tells of an object's origin, by its own observations. Angles rad, lengths m, times UTC ns.
 
     position: latitude, longitude, height of the newest estimate; launch: latitude, longitude, sigma of either axis, time
-    and sigma of the time in ns, where it can be told.
+    and sigma of the time in ns, where it can be told. along: where else it may be, while only directions are known.
     """
 
     first_observed_ns: int
     position: tuple[float, float, float]
     launch: tuple[float, float, float, int, int] | None = None
+    along: tuple[tuple[float, float, float], ...] = ()
 
 
 def fit(body: NoticeBody, sight: Sight) -> Fit:
@@ -281,7 +282,22 @@ def fit(body: NoticeBody, sight: Sight) -> Fit:
     if high_ns < body.from_ns - CLOCK_SLACK_NS or low_ns > body.to_ns + CLOCK_SLACK_NS:
         return "outside-window"
     area = launch_area(body)
-    latitude, longitude, height = sight.position
+    verdict = _from_area(body, area, sight.position, known)
+    if known is not None or verdict == "possible":
+        return verdict
+    return (
+        "possible" if any(_from_area(body, area, one, None) == "possible" for one in sight.along) else verdict
+    )
+
+
+def _from_area(
+    body: NoticeBody,
+    area: Area,
+    position: tuple[float, float, float],
+    known: tuple[float, float, float, int, int] | None,
+) -> Fit:
+    """Whether what is at this position may come from the area, towards its azimuths. known: the launch, see `Sight`."""
+    latitude, longitude, height = position
     if known is not None:
         away_m, reach_m = _away_m(area, known[0], known[1]), 2.0 * known[2]
     else:

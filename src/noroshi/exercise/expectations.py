@@ -55,7 +55,7 @@ class AlertNames(Expectation, frozen=True, kw_only=True, tag="alert-names"):
 
 
 class AlertOmits(Expectation, frozen=True, kw_only=True, tag="alert-omits"):
-    """No public alert of the unit names any of these regions."""
+    """The unit issues public alerts, and none of them names any of these regions."""
 
     unit: str
     regions: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -69,9 +69,10 @@ class AlertIssued(Expectation, frozen=True, kw_only=True, tag="alert-issued"):
 
 
 class AlertNever(Expectation, frozen=True, kw_only=True, tag="alert-never"):
-    """The unit issues no public alert."""
+    """The unit issues no public alert; signed: though so many of its posts have signed that it should."""
 
     unit: str
+    signed: Annotated[int, Meta(ge=0)] = 0
 
 
 class Acknowledged(Expectation, frozen=True, kw_only=True, tag="acknowledged"):
@@ -86,9 +87,12 @@ class EndReachesSame(Expectation, frozen=True, kw_only=True, tag="end-reaches-sa
     """The end of the unit's alert goes to all who were sent the alert, and to nobody else.
 
     Where there are relays, by the receipts of their last hops.
+    reason: the one that it ends for, if named. posts: how many of them, at most, it took to sign the end.
     """
 
     unit: str
+    reason: Literal["", "false", "superseded", "passed"] = ""
+    posts: Annotated[int, Meta(ge=1)] = 1
 
 
 class CorrectionWithin(Expectation, frozen=True, kw_only=True, tag="correction-within"):
@@ -192,9 +196,13 @@ class SecurityNotices(Expectation, frozen=True, kw_only=True, tag="security-noti
 
 
 class NeverConfirmed(Expectation, frozen=True, kw_only=True, tag="never-confirmed"):
-    """The partner's picture has something, and not one of its warnings says that it is confirmed."""
+    """The partner's picture has something, and not one of its warnings says that it is confirmed.
+
+    warned: and there are warnings, each of which says how little it rests on.
+    """
 
     partner: Trigraph
+    warned: bool = False
 
 
 class ConfirmedWithin(Expectation, frozen=True, kw_only=True, tag="confirmed-within"):

@@ -165,7 +165,9 @@ class CapInject(Inject, frozen=True, kw_only=True, tag="cap"):
     refers: tuple[Name, ...] = ()
     event: Annotated[str, Meta(max_length=200)] = "Hazard"
     headline: Annotated[str, Meta(max_length=2000)] = ""
-    category: Literal["Geo", "Met", "Safety", "Security", "Fire", "Health", "Env", "Infra", "CBRNE", "Other"] = "Geo"
+    category: Literal[
+        "Geo", "Met", "Safety", "Security", "Fire", "Health", "Env", "Infra", "CBRNE", "Other"
+    ] = "Geo"
     urgency: Literal["Immediate", "Expected", "Future", "Past", "Unknown"] = "Immediate"
     severity: Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"] = "Severe"
     certainty: Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"] = "Likely"

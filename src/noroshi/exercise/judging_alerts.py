@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from noroshi.clock import NS_PER_S
+from noroshi.command.alerts import ISSUE
 from noroshi.exercise.evidence import Evidence, Judge, last_records, looked_at, public_alerts
 from noroshi.exercise.expectations import (
     Acknowledged,
@@ -14,7 +15,9 @@ from noroshi.exercise.expectations import (
     AlertOmits,
     Consulted,
 )
+from noroshi.messages.bodies import DecisionBody
 from noroshi.review import Judged
+from noroshi.review.measures import holds
 
 
 def _alert_names(one: AlertNames, evidence: Evidence) -> Judged:
@@ -29,6 +32,9 @@ def _alert_names(one: AlertNames, evidence: Evidence) -> Judged:
 
 def _alert_omits(one: AlertOmits, evidence: Evidence) -> Judged:
     issued = public_alerts(evidence, one.unit)
+    if not issued:
+        detail = f"{one.unit} issued no public alert, so that nothing is shown by its absence"
+        return Judged(one.id, False, detail, last_records(evidence))
     wrong = [alert for alert in issued if set(one.regions) & set(alert.regions)]
     named = sorted({region for alert in wrong for region in alert.regions if region in one.regions})
     detail = f"{', '.join(named)} was alerted" if wrong else f"{', '.join(one.regions)} was not alerted"
@@ -50,7 +56,30 @@ def _alert_issued(one: AlertIssued, evidence: Evidence) -> Judged:
 def _alert_never(one: AlertNever, evidence: Evidence) -> Judged:
     issued = public_alerts(evidence, one.unit)
     detail = f"{one.unit} issued {len(issued)} public alerts"
-    return Judged(one.id, not issued, detail, looked_at(evidence, issued))
+    signing = _signing(evidence, one.unit) if one.signed else {}
+    if one.signed:
+        detail += f"; {', '.join(sorted(signing)) or 'nobody'} had signed"
+    cites = (*looked_at(evidence, issued), *signing.values())
+    return Judged(one.id, not issued and len(signing) >= one.signed, detail, cites)
+
+
+def _signing(evidence: Evidence, unit: str) -> dict[str, str]:
+    """The unit's posts whose signature under an alert counted, each with the record of its first."""
+    found: dict[str, str] = {}
+    for log in evidence.logs:
+        for entry in log.entries:
+            body, envelope = entry.body, entry.envelope
+            if (
+                holds(entry)
+                and envelope is not None
+                and isinstance(body, DecisionBody)
+                and body.unit == unit
+                and body.decision == ISSUE
+                and body.step in ("request", "concurrence")
+                and body.outcome in ("", "concur")
+            ):
+                found.setdefault(envelope.post, entry.cites)
+    return found
 
 
 def _acknowledged(one: Acknowledged, evidence: Evidence) -> Judged:

@@ -105,9 +105,10 @@ def _never_confirmed(one: NeverConfirmed, evidence: Evidence) -> Judged:
     wrong = [entry for entry, body in warned if body.basis == "confirmed"]
     opened = [entry for entry in _said(evidence, one.partner, EventBody) if _opens(entry)]
     bases = ", ".join(sorted({body.basis for _, body in warned})) or "none"
+    shown = bool(opened) and (bool(warned) or not one.warned)
     detail = f"{one.partner} opened {len(opened)} events and spoke {len(warned)} warnings: {bases}"
     cites = tuple(entry.cites for entry in wrong[:3] or [*(entry for entry, _ in warned[:3]), *opened[:3]])
-    return Judged(one.id, bool(opened) and not wrong, detail, cites or last_records(evidence, one.partner))
+    return Judged(one.id, shown and not wrong, detail, cites or last_records(evidence, one.partner))
 
 
 def _counts_shown(one: CountsShown, evidence: Evidence) -> Judged:
@@ -242,7 +243,8 @@ def _valid_until(one: ValidUntil, evidence: Evidence) -> Judged:
 
 
 def _lost_within(one: LostWithin, evidence: Evidence) -> Judged:
-    seen_ns = 0
+    seen_ns, updates = 0, 0
+    first: tuple[Entry, float] | None = None
     for log in _logs(evidence, one.partner):
         for entry in log.entries:
             body = entry.body
@@ -251,22 +253,32 @@ def _lost_within(one: LostWithin, evidence: Evidence) -> Judged:
             elif entry.type == "received" and entry.accepted and isinstance(body, TrackBody):
                 seen_ns = max(seen_ns, *body.time_ns)
             elif entry.type == "message" and isinstance(body, WarningBody):
-                if body.reason == "passed":
-                    return Judged(
-                        one.id, False, f'{one.partner} said "passed" of a lost object', (entry.cites,)
-                    )
-                if body.lost is True:
-                    took_s = (entry.now_ns - seen_ns) / NS_PER_S
-                    aged = body.last_observed_ns == seen_ns
-                    detail = (
-                        f"lost was said {took_s:.1f} s after the last observation; {one.within_s:g} s allowed"
-                    )
-                    if not aged:
-                        detail += "; but it names another time of the last observation"
-                    return Judged(one.id, took_s <= one.within_s and aged, detail, (entry.cites,))
-    return Judged(
-        one.id, False, f"{one.partner} never said that it was lost", last_records(evidence, one.partner)
+                updates += 1
+                wrong = _wrong_of_a_loss(body, entry, seen_ns)
+                if wrong:
+                    return Judged(one.id, False, f"{one.partner} {wrong}", (entry.cites,))
+                if body.lost is True and first is None:
+                    first = entry, (entry.now_ns - seen_ns) / NS_PER_S
+    if first is None:
+        detail = f"{one.partner} never said that it was lost"
+        return Judged(one.id, False, detail, last_records(evidence, one.partner))
+    entry, took_s = first
+    detail = (
+        f"lost was said {took_s:.1f} s after the last observation; {one.within_s:g} s allowed; "
+        f"all {updates} messages say when it was last observed"
     )
+    return Judged(one.id, round(took_s, 1) <= one.within_s, detail, (entry.cites,))
+
+
+def _wrong_of_a_loss(body: WarningBody, entry: Entry, seen_ns: int) -> str:
+    """What a warning of an object that is lost must not say. seen_ns: when the node's newest evidence observed it."""
+    if body.reason == "passed":
+        return 'said "passed" of a lost object'
+    if not 0 < body.last_observed_ns <= min(seen_ns, entry.now_ns):
+        return "named a time of the last observation at which nothing was observed"
+    if body.lost is True and body.last_observed_ns != seen_ns:
+        return "said that it was lost, and named another time than that of the last observation"
+    return ""
 
 
 JUDGES: Mapping[type, Judge] = {

@@ -38,10 +38,18 @@ def _end_reaches_same(one: EndReachesSame, evidence: Evidence) -> Judged:
     cites = looked_at(evidence, [*issued, ends[-1]])
     if told != ended:
         return Judged(one.id, False, f"recipients differ: {', '.join(sorted(told ^ ended))}", cites)
+    if one.reason and ends[-1].reason != one.reason:
+        return Judged(one.id, False, f"ended as {ends[-1].reason}, not as {one.reason}", cites)
+    if len(set(ends[-1].posts)) > one.posts:
+        detail = f"the end took {', '.join(ends[-1].posts)}: more than {one.posts}"
+        return Judged(one.id, False, detail, cites)
     detail = f"alert and end ({ends[-1].reason}) went to the same {len(told)} recipients"
     sames = [
         same for _, end in _of_unit(evidence, one.unit) for same in same_sets(_before(evidence, one, end))
     ]
+    carried = [reached.cites for _, reached in _of_unit(evidence, one.unit) if reached.rosters]
+    if carried and not any(same.had for same in sames):
+        return Judged(one.id, False, "relays carried it, and no receipt says to whom", (*cites, *carried[:1]))
     for same in sames:
         if not same.equal:
             lacking, only = in_words(same.had & ~same.ended), in_words(same.ended & ~same.had)

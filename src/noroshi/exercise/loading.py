@@ -53,7 +53,16 @@ def scenario_schema() -> dict[str, Any]:
 
 def choices(scenario: Scenario) -> Iterator[tuple[Path, Choice]]:
     """Every element that may have a `when`, with its path."""
-    for field in ("shared_units", "links", "sensors", "posts", "relays", "consultations", "injects", "expectations"):
+    for field in (
+        "shared_units",
+        "links",
+        "sensors",
+        "posts",
+        "relays",
+        "consultations",
+        "injects",
+        "expectations",
+    ):
         for index, one in enumerate(getattr(scenario, field)):
             yield (field, index), one
     for index, flight in enumerate(scenario.world.flights):

@@ -85,8 +85,8 @@ class CapContext:
     times are in; sent_of: when each referenced alert of this sender was sent; incident: the event's alias, released to
     the alert's audience; basis: how sure it is; status: what somebody claims it should be, which can only refuse.
     web, contact: for the public, the same in all languages, where the body has none; resources: files that go along;
-    circles: (latitude_rad, longitude_rad, radius_m) beside the polygons; profile: `ipaws` writes what that profile asks for, and then an area
-    must have a code of the scheme SAME.
+    circles: (latitude_rad, longitude_rad, radius_m) beside the polygons; profile: `ipaws` writes what that profile
+    asks for, and then an area must have a code of the scheme SAME.
     """
 
     realm: str

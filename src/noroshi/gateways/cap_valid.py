@@ -29,7 +29,15 @@ from noroshi.gateways.xml_parse import (
     plain_text,
     split_name,
 )
-from noroshi.gateways.xml_types import collapsed, is_date_time, is_decimal, is_integer, is_language, is_uri
+from noroshi.gateways.xml_types import (
+    BUILT_IN_TYPES,
+    collapsed,
+    is_date_time,
+    is_decimal,
+    is_integer,
+    is_language,
+    is_uri,
+)
 
 MAX_CAP_BYTES = 2_000_000
 """Of one message: four times the largest real one that we know."""
@@ -52,6 +60,7 @@ KEPT_RULES = frozenset({"unknown-element", "unknown-attribute", "order"})
 
 _LIMITS = XmlLimits(max_bytes=MAX_CAP_BYTES)
 _INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
+_XML_SCHEMA = "http://www.w3.org/2001/XMLSchema"
 _PLACES = frozenset({f"{_INSTANCE}schemaLocation", f"{_INSTANCE}noNamespaceSchemaLocation"})
 _CAP_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2}")
 
@@ -111,6 +120,7 @@ def _element(element: etree._Element, what: str, version: CapVersion) -> Iterato
         line = line_of(one)
         if what == "alert" and version == "1.2" and uri == SIGNATURE_NAMESPACE:
             reached = table["info"][0]
+            yield from _claimed(one)
             yield from _within(one, version)
             continue
         if uri != NAMESPACES[version] or called not in table:
@@ -138,7 +148,33 @@ def _within(element: etree._Element, version: CapVersion) -> Iterator[Finding]:
         elif uri == NAMESPACES[version] and name in ("valueName", "value"):
             yield from _child(one, Child(name, name, "text", 0, 1), version)
         else:
+            yield from _claimed(one)
             yield from _within(one, version)
+
+
+def _claimed(element: etree._Element) -> Iterator[Finding]:
+    """What is wrong with a type that an element in a signature claims for itself: only XML Schema's own are known."""
+    claim = element.get(f"{_INSTANCE}type")
+    if claim is None:
+        return
+    line, name = line_of(element), split_name(element)[1]
+    prefix, _, local = collapsed(claim).rpartition(":")
+    if element.nsmap.get(prefix or None) != _XML_SCHEMA or local not in BUILT_IN_TYPES:
+        yield Finding(
+            line, "unknown-attribute", f"{name} claims to be of a type {claim[:60]!r}, which is not known"
+        )
+        return
+    if local == "anyType":
+        return
+    if next(children(element), None) is not None:
+        yield Finding(line, "markup", f"{name} has elements in it, and claims to be a plain {claim[:60]}")
+    elif local in _SIMPLE and not _SIMPLE[local](plain_text(element)):
+        yield Finding(line, "value", f"{name} {plain_text(element)[:60]!r} is no {claim[:60]}")
+    for attribute in cast("dict[str, str]", element.attrib):
+        if not attribute.startswith(_INSTANCE):
+            yield Finding(
+                line, "unknown-attribute", f"{name} is a plain {claim[:60]}, and has an attribute {attribute}"
+            )
 
 
 def _bare(element: etree._Element) -> Iterator[Finding]:
@@ -177,5 +213,15 @@ def _child(element: etree._Element, child: Child, version: CapVersion) -> Iterat
     elif child.kind in _TYPES and not _TYPES[child.kind](text):
         yield Finding(line, child.kind, f"{child.name} {text[:60]!r} is no {child.kind}")
 
+
+_SIMPLE = {
+    "dateTime": lambda text: is_date_time(collapsed(text)),
+    "language": is_language,
+    "anyURI": is_uri,
+    "integer": is_integer,
+    "int": is_integer,
+    "decimal": is_decimal,
+}
+"""How what claims one of these types of XML Schema is judged; what claims another is text."""
 
 _TYPES = {"language": is_language, "uri": is_uri, "integer": is_integer, "decimal": is_decimal}

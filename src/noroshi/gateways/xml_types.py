@@ -24,6 +24,15 @@ _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _MAX_ZONE_MIN = 14 * 60
 
 
+BUILT_IN_TYPES = frozenset(
+    """anyType anySimpleType string normalizedString token language Name NCName NMTOKEN NMTOKENS ID IDREF IDREFS ENTITY
+    ENTITIES boolean base64Binary hexBinary float double decimal integer nonPositiveInteger negativeInteger
+    nonNegativeInteger positiveInteger long int short byte unsignedLong unsignedInt unsignedShort unsignedByte duration
+    dateTime time date gYearMonth gYear gMonthDay gDay gMonth QName NOTATION anyURI""".split()
+)
+"""The types that XML Schema itself has."""
+
+
 def collapsed(text: str) -> str:
     """The text as types other than `string` see it: no white space at the ends, one blank for any within."""
     return " ".join(one for one in re.split(f"[{_SPACE}]+", text) if one)

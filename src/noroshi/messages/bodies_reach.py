@@ -89,7 +89,11 @@ def readiness_defect(body: ReadinessBody) -> str:
     """What cannot be in a statement of readiness, or an empty text."""
     if body.step == "test":
         return "" if body.number > 0 and not body.roster and not body.hops else "a test that is none"
-    return "" if _is_name(body.roster) and 0 < body.hops <= MAX_HOPS and not body.number else "a roster that is none"
+    return (
+        ""
+        if _is_name(body.roster) and 0 < body.hops <= MAX_HOPS and not body.number
+        else "a roster that is none"
+    )
 
 
 def _is_name(text: str) -> bool:

@@ -78,15 +78,17 @@ _ROWS = (
     Kind("decision", bodies.DecisionBody, Lane.DECISION, "", _POST | _NODE, 10 * YEAR_S, DAY_S),
     Kind("recall", bodies.RecallBody, Lane.DECISION, "", _POST | _NODE, 10 * YEAR_S, YEAR_S, since=2),
     Kind("release", bodies.ReleaseBody, Lane.DECISION, "", _POST, 10 * YEAR_S, DAY_S, since=2),
-    Kind("count", bodies_counts.CountBody, Lane.NOTICE, "launch-point", _NODE | _POST, YEAR_S, DAY_S, since=3),
-    Kind("delivery", bodies_reach.DeliveryBody, Lane.DECISION, "", _RELAY, 10 * YEAR_S, DAY_S, since=3),
     Kind(
-        "readiness", bodies_reach.ReadinessBody, Lane.NOTICE, "", _NODE | _RELAY, YEAR_S, DAY_S, since=3
+        "count", bodies_counts.CountBody, Lane.NOTICE, "launch-point", _NODE | _POST, YEAR_S, DAY_S, since=3
     ),
+    Kind("delivery", bodies_reach.DeliveryBody, Lane.DECISION, "", _RELAY, 10 * YEAR_S, DAY_S, since=3),
+    Kind("readiness", bodies_reach.ReadinessBody, Lane.NOTICE, "", _NODE | _RELAY, YEAR_S, DAY_S, since=3),
     Kind("notice", bodies_notice.NoticeBody, Lane.NOTICE, "", _POST, YEAR_S, YEAR_S, since=3),
     Kind("hazard", bodies_hazard.HazardBody, Lane.WARNING, "", _NODE, YEAR_S, DAY_S, since=3),
     Kind("claim", bodies_hazard.ClaimBody, Lane.NOTICE, "", _NODE, YEAR_S, DAY_S, since=3),
-    Kind("alert-request", bodies_alerts.AlertRequestBody, Lane.DECISION, "", _POST, 10 * YEAR_S, DAY_S, since=3),
+    Kind(
+        "alert-request", bodies_alerts.AlertRequestBody, Lane.DECISION, "", _POST, 10 * YEAR_S, DAY_S, since=3
+    ),
     Kind("inject", bodies.InjectBody, Lane.NOTICE, "", _CONTROL, YEAR_S, DAY_S),
     Kind("remark", bodies.RemarkBody, Lane.NOTICE, "", _POST, YEAR_S, DAY_S),
 )

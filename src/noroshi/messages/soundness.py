@@ -21,9 +21,11 @@ from noroshi.messages.bodies import (
     DecisionBody,
     EventBody,
     FallRow,
+    InjectBody,
     RecallBody,
     ReducedTrackBody,
     ReleaseBody,
+    RemarkBody,
     Ring,
     WarningBody,
 )
@@ -48,6 +50,9 @@ MOST_CORNERS = 500
 
 MAX_LINE = 200
 """Of an address or a contact in a public alert: what a receiver shows in a line or two."""
+
+MAX_SAID = 10_000
+"""Characters of what a post or exercise control says: the timeline of everybody has it."""
 
 MAX_TYPED = 400
 """Characters that a person types to confirm an alert, or of a region's name: four long names."""
@@ -110,6 +115,9 @@ def defect(body: Body) -> str:
             )
         case ReadinessBody():
             return readiness_defect(body)
+        case InjectBody() | RemarkBody():
+            sound = len(body.unit) <= MAX_LINE and len(body.text) <= MAX_SAID
+            return "" if sound and "\0" not in body.text else "words that nobody says"
     return ""
 
 

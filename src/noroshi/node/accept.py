@@ -18,7 +18,7 @@ from noroshi.messages.envelope import MAX_ERROR_NS, read_signature
 from noroshi.messages.kinds import DAY_S, YEAR_S
 from noroshi.messages.passkeys import count_of
 from noroshi.messages.trust import REAL
-from noroshi.node import groups, security
+from noroshi.node import groups, refused, security
 from noroshi.node.inputs import (
     Answer,
     CheckpointGiven,
@@ -77,6 +77,7 @@ def message(work: Work, given: Received) -> Message | None:
     key = state.known.key(outcome.origin, outcome.id)
     if key in state.known:
         work.duplicate()
+        refused.repeated(work, given.party)
         return None
     reason = _entrance_defect(state, given, outcome)
     if reason:
@@ -191,10 +192,15 @@ def detections(work: Work, given: Detections) -> SensorRow | None:
     if min(given.time_ns) < work.now_ns - MAX_AGE_NS:
         work.refuse(party, "too-old", given.sensor)
         return None
-    if given.sequence != last + 1:
-        _feed_gap(work, given.feed, given.sequence - last - 1)
-    state.feeds[given.feed] = given.sequence
     return sensor
+
+
+def counted(work: Work, given: Detections) -> None:
+    """Moves an own feed on to a batch that holds: one that is refused moves nothing, or it could silence the feed."""
+    missing = given.sequence - work.state.feeds.get(given.feed, 0) - 1
+    if missing:
+        _feed_gap(work, given.feed, missing)
+    work.state.feeds[given.feed] = given.sequence
 
 
 def _foreign(work: Work, given: Detections) -> str:

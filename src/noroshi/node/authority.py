@@ -105,9 +105,9 @@ def _acknowledgement(state: State, envelope: Envelope, body: AcknowledgementBody
     alert, warning = state.alerts.get(body.of), state.warnings.get(body.of)
     if alert is None and warning is None:
         return "acknowledges-nothing-known"
-    if alert is not None and body.unit not in alert.recipients:
-        if not may_acknowledge(state, body.of, body.unit):
-            return "not-a-recipient"
+    asked = alert is None or body.unit in alert.recipients or may_acknowledge(state, body.of, body.unit)
+    if not asked:
+        return "not-a-recipient"
     answer_to = warning.answer_to if warning is not None else state.own_audience
     return _own_label(state, envelope, answer_to)
 

@@ -90,7 +90,8 @@ def draft_alert(
         digest=b"",
         approvals=[],
         warrant=state.warrant or msgspec.UNSET,
-        **_published(state),
+        web=_published(state, "web"),
+        contact=_published(state, "contact"),
     )
     wanted_ns = work.now_ns + seconds(state.genesis.rules.approve_within_s)
     draft = put(work, desk, event, body, min(wanted_ns, expires_ns - 1))
@@ -149,16 +150,15 @@ def _end(
         approvals=[],
         reason=reason,
         warrant=state.warrant or msgspec.UNSET,
-        **_published(state),
+        web=_published(state, "web"),
+        contact=_published(state, "contact"),
     )
 
 
-def _published(state: State) -> dict[str, str]:
-    """What the partner's alerts say beside their words; each only where there is something."""
+def _published(state: State, name: Literal["web", "contact"]) -> str | msgspec.UnsetType:
+    """What the partner's alerts say beside their words, where there is anything."""
     found = state.genesis.publishing
-    if found is msgspec.UNSET:
-        return {}
-    return {name: said for name, said in (("web", found.web), ("contact", found.contact)) if said}
+    return msgspec.UNSET if found is msgspec.UNSET else getattr(found, name) or msgspec.UNSET
 
 
 def _identifier(state: State, counter: str, before: int) -> str:
@@ -237,9 +237,24 @@ def ask(work: Work, draft: Draft, step: Literal["originate", "approve", "retract
             deadline_ns=draft.deadline_ns,
             audience=state.own_audience,
             event=alias_of(state, draft.event),
-            fields=_fields(state, draft, step),
+            fields=_fields(state, draft, step) | {"shown": _shown(draft.body)},
         ),
     )
+
+
+def _shown(body: AlertBody) -> dict[str, object]:
+    """What a person reads before signing: all of it that the public will read, and who is sent it.
+
+    Names are in alphabetical order, since a snapshot keeps mappings so, and a task shows its fields in their order.
+    """
+    lines = {"contact": body.contact, "web": body.web}
+    found = {
+        "identifier": body.identifier,
+        "recipients": list(body.recipients),
+        "texts": [dict(sorted(one.items())) for one in rows.texts(body.texts)],
+        **{name: said for name, said in lines.items() if said is not msgspec.UNSET},
+    }
+    return dict(sorted(found.items()))
 
 
 def _fields(

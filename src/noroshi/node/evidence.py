@@ -16,7 +16,7 @@ from noroshi.clock import NS_PER_S
 from noroshi.messages import Message
 from noroshi.messages.bodies import EventBody, TrackBody
 from noroshi.node import counting
-from noroshi.node.accept import MAX_AGE_NS, MAX_AHEAD_NS
+from noroshi.node.accept import MAX_AGE_NS, MAX_AHEAD_NS, counted
 from noroshi.node.events import REDUCED, Estimate, Event, Partners, Piece, given_by
 from noroshi.node.inputs import Detections, SensorRow
 from noroshi.node.speak import say
@@ -46,6 +46,7 @@ def own(work: Work, given: Detections, sensor: SensorRow) -> None:
     except MeasurementError as error:
         work.refuse(f"feed:{given.feed}", "impossible-measurement", error.sentence())
         return
+    counted(work, given)
     for index in range(len(rows)):
         _own_row(work, rows[index : index + 1], sensor)
 

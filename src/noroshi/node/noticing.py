@@ -24,6 +24,7 @@ from noroshi.command.notices import (
     source_defect,
 )
 from noroshi.gateways.realm import check_realm_words
+from noroshi.geo.frames import ecef_to_geodetic
 from noroshi.messages import Envelope, Message
 from noroshi.messages.bodies import AcknowledgementBody
 from noroshi.messages.bodies_notice import NoticeBody
@@ -38,6 +39,12 @@ from noroshi.tracking import TrackError, track_launch
 
 MOST_OPEN = 500
 """Notices of one partner that are open at a time: more than any programme; each is looked at with every picture."""
+
+SIGMAS_ALONG = 2.0
+"""So far along the line of sight a notice may still explain what was seen: as for the launch."""
+
+PLACES_ALONG = 33
+"""Looked at there: nearer to one another than the reach that any of them has."""
 
 KEPT_NS = seconds(8 * DAY_S)
 """After it has expired it is kept for so long: late answers still find what they answer."""
@@ -259,12 +266,14 @@ def prune(state: State, now_ns: int) -> None:
 
 
 def _sight(estimate: Estimate, outlook: Outlook) -> Sight:
+    only_directions = "radar" not in estimate.sensings
+    along = _along(estimate) if only_directions else ()
     try:
         launch = track_launch(estimate.filter)
     except TrackError:
-        return Sight(outlook.first_observed_ns, outlook.position)
+        return Sight(outlook.first_observed_ns, outlook.position, along=along)
     if not launch.valid[0]:
-        return Sight(outlook.first_observed_ns, outlook.position)
+        return Sight(outlook.first_observed_ns, outlook.position, along=along)
     covariance = launch.covariance[0]
     known = (
         float(launch.lat_rad[0]),
@@ -273,7 +282,19 @@ def _sight(estimate: Estimate, outlook: Outlook) -> Sight:
         int(launch.time_ns[0]),
         seconds(float(np.sqrt(covariance[2, 2]))),
     )
-    return Sight(outlook.first_observed_ns, outlook.position, known)
+    return Sight(outlook.first_observed_ns, outlook.position, known, along)
+
+
+def _along(estimate: Estimate) -> tuple[tuple[float, float, float], ...]:
+    """Places above the ground from end to end of an estimate's longest axis: of directions, along the line of sight."""
+    tracks = estimate.filter.tracks
+    spread, axes = np.linalg.eigh(tracks.covariance[0, :3, :3])
+    half_m = SIGMAS_ALONG * np.sqrt(max(float(spread[-1]), 0.0)) * axes[:, -1]
+    places = tracks.position_m[0] + np.linspace(-1.0, 1.0, PLACES_ALONG)[:, None] * half_m
+    lat, lon, height = ecef_to_geodetic(places)
+    return tuple(
+        (float(lat[row]), float(lon[row]), float(height[row])) for row in np.flatnonzero(height >= 0.0)
+    )
 
 
 def _attach(work: Work, event: Event, notice: Notice) -> None:

@@ -1,6 +1,6 @@
 """What was refused, by its source: counted, and told to the staff one by one only until it is a flood.
 
-The first of a source are shown each; from then on one row with the counts, no oftener than every ten seconds, and a
+The first of a source are shown each; from then on one row with the counts, no oftener than every two seconds, and a
 sentence only whenever there are ten times as many. What the shell refuses at its doors, before it becomes an input of
 anybody's, comes here as counts alone. Everything stays on the record, the counts also in the node's state.
 
@@ -23,7 +23,7 @@ TIMER = "refused"
 SHOWN_ALONE = 8
 """Refusals of one source that are shown each with its detail: as many as a person reads."""
 
-TOLD_NS = 10 * NS_PER_S
+TOLD_NS = 2 * NS_PER_S
 """After them its counts are told again no oftener than this."""
 
 QUIET_NS = 600 * NS_PER_S
@@ -37,6 +37,9 @@ MAX_REASONS = 32
 
 MAX_NAME = 100
 """Characters of a party's name: longer ones are no names."""
+
+REPEATED = "repeated"
+"""The reason by which replays are counted: what came before, under a number or in a request of its own."""
 
 OTHERS = "others"
 """The source, or the reason, that stands for all beyond those."""
@@ -76,12 +79,19 @@ def shown_alone(work: Work, party: str, reason: str) -> bool:
     return alone
 
 
+def repeated(work: Work, party: str) -> None:
+    """Counts a message that was here before and came anew, from whoever: it has no effect, and nobody is bothered."""
+    name, tally = _tally(work, party)
+    _add(tally, REPEATED, 1)
+    _tell(work, name, tally, at_once=tally.reasons[REPEATED] <= SHOWN_ALONE)
+
+
 def door(work: Work, given: DoorHeard) -> None:
     """Takes the counts of what the shell has refused at one of its doors since it last told."""
     name, tally = _tally(work, f"door:{given.entrance} {given.source}".strip())
     for reason, count in sorted(given.counts.items()):
         _add(tally, reason[:MAX_NAME], max(count, 0))
-    _tell(work, name, tally, at_once=not tally.told)
+    _tell(work, name, tally, at_once=True)  # the shell has waited already
 
 
 def due(work: Work, name: str) -> None:
@@ -106,7 +116,9 @@ def _tally(work: Work, party: str) -> tuple[str, Tally]:
 def _add(tally: Tally, reason: str, count: int) -> None:
     known = reason in tally.reasons or len(tally.reasons) < MAX_REASONS
     name = reason if known else OTHERS
-    tally.reasons[name] = tally.reasons.get(name, 0) + count
+    if name not in tally.reasons:  # by name, as a snapshot gives them back
+        tally.reasons = dict(sorted({**tally.reasons, name: 0}.items()))
+    tally.reasons[name] += count
 
 
 def _tell(work: Work, name: str, tally: Tally, *, at_once: bool) -> None:
@@ -125,14 +137,16 @@ def _show(work: Work, name: str, tally: Tally) -> None:
     if news or (tally.said and count >= TENFOLD * tally.said):
         tally.said = count
         often = sorted(tally.reasons.items(), key=lambda one: (-one[1], one[0]))[:3]
-        says = f"Refused from {name}, {count} by now: " + ", ".join(f"{many} {reason}" for reason, many in often)
+        says = f"Refused from {name}, {count} by now: " + ", ".join(
+            f"{many} {reason}" for reason, many in often
+        )
     tally.told = count
     work.show(
         "refused",
         says,
         key=f"refused:{name}",
         party=name,
-        reasons=dict(sorted(tally.reasons.items())),
+        reasons=dict(tally.reasons),
         count=count,
         first_ms=tally.first_ns // 1_000_000,
         last_ms=tally.last_ns // 1_000_000,

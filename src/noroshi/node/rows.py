@@ -50,7 +50,9 @@ def show_picture(work: Work, event: Event, estimate: Estimate, outlook: Outlook)
     says = PHASE_WORDS.get(outlook.phase, "") if changed else ""
     work.show(
         "picture",
-        f"Track lost: no observation since {age_s(outlook.last_observed_ns, work.now_ns):.0f} s" if lost else says,
+        f"Track lost: no observation since {age_s(outlook.last_observed_ns, work.now_ns):.0f} s"
+        if lost
+        else says,
         lane=3,
         key=f"picture:{identity}",
         event=identity,
@@ -182,7 +184,12 @@ def show_answer(work: Work, event: Event, yes: bool, why: str) -> None:
 def texts(given: Iterable[TextRow]) -> list[dict[str, str]]:
     """Public words as the page shows them."""
     return [
-        {"language": t.language, "headline": t.headline, "description": t.description, "instruction": t.instruction}
+        {
+            "language": t.language,
+            "headline": t.headline,
+            "description": t.description,
+            "instruction": t.instruction,
+        }
         for t in given
     ]
 

@@ -214,7 +214,9 @@ class State:
         """Puts an agency's own areas in force, in the place of those before."""
         self.area_list = given
         self.own_watch = (
-            own_watch(given, self._places, self.countries[0], self.genesis.rules) if given is not None else None
+            own_watch(given, self._places, self.countries[0], self.genesis.rules)
+            if given is not None
+            else None
         )
 
     def admission_defect(self, policy: Policy) -> str:

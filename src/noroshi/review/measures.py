@@ -283,7 +283,9 @@ def _alert(
 def _posts(body: AlertBody) -> tuple[str, ...]:
     """Who has signed it: posts, and a partner whose warning stands for one. A node that issued it alone is nobody."""
     envelopes = [read_message(raw)[0] for raw in body.approvals]
-    names = [(one.post or (one.origin if one.kind == "warning" else "")) for one in envelopes if one is not None]
+    names = [
+        (one.post or (one.origin if one.kind == "warning" else "")) for one in envelopes if one is not None
+    ]
     return tuple(filter(None, names))
 
 

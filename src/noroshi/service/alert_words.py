@@ -7,7 +7,7 @@ warrant = read_warrant("warrant.yaml", realm="real", partner="JPN")
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,7 @@ from msgspec import Meta
 from noroshi.command.warrant import SCHEMA, AlertRules, Warrant
 from noroshi.documents import Element, convert, fail, parse
 from noroshi.errors import InputError
+from noroshi.service.files import read_text
 from noroshi.warning.templates import TemplateSet, faults, packaged
 
 PACKAGED = ("real", "exercise")
@@ -28,6 +29,7 @@ class WarrantFile(Element, frozen=True, kw_only=True):
     """A warrant as a person writes it. templates: `real` or `exercise` for the packaged words, else a file beside it."""
 
     version: Annotated[int, Meta(ge=1, lt=2**53)]
+    schema: Literal["noroshi.alert-warrant/1"] = SCHEMA
     templates: tuple[str, ...] = ()
     rules: AlertRules = AlertRules()
 
@@ -75,7 +77,7 @@ def _text(path: Path, hint: str) -> str:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(str(path), None, "", f"larger than {MAX_BYTES} bytes", hint)
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except FileNotFoundError:
         raise InputError(str(path), None, "", "there is no such file", hint) from None
     except UnicodeDecodeError:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from noroshi.errors import InputError
 from noroshi.geo.places import PlaceTable
+from noroshi.service.files import read_text
 from noroshi.warning import AreaList, OwnArea, load_areas, surface_of
 
 MAX_BYTES = 64_000_000
@@ -33,7 +34,7 @@ def read_areas(path: Path) -> AreaList:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(str(path), None, "", f"larger than {MAX_BYTES} bytes", "thin the borders out")
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         raise InputError(
             str(path), None, "", "there is no such file", "give a GeoJSON file of areas"

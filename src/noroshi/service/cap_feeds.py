@@ -59,7 +59,7 @@ MAX_PAUSE_S = 300.0
 
 MAX_REDIRECTS = 3
 
-AGAIN = frozenset({"future-dated", "too-many-hazards"})
+AGAIN = frozenset({"future-dated", "too-many-hazards", "too-many-refused"})
 """Refusals that will be no refusals later."""
 
 Note = Callable[[str], None]

@@ -1,7 +1,8 @@
 """Serves this node's own public alerts to whoever asks: an Atom feed, and each alert as the file that was issued.
 
 On a port of its own, without a token: what it serves was issued to the public. It reads one outbox, and nothing else of
-the node. An end is an entry like any other, and every entry says what it updates or ends.
+the node. An end is an entry like any other, and every entry says what it updates or ends. Where a key is configured,
+each file is signed when it is first asked for; what was issued stays in it unchanged.
 
 GET /cap/feed.atom          the newest alerts, newest first; with ETag, so that asking again costs little
 GET /cap/JPN-0a1b2c-1.xml   one alert
@@ -25,9 +26,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from noroshi.clock import to_iso
+from noroshi.errors import OperatorError
 from noroshi.gateways.atom import ATOM_TYPE, CAP_TYPE, AtomEntry, AtomFeed, feed_bytes
 from noroshi.gateways.cap_model import CapAlert, CapUnreadableError
 from noroshi.gateways.cap_read import read_cap
+from noroshi.service.cap_signing import CapSigner
 from noroshi.service.http_door import http_door
 from noroshi.service.node_config import Address, NodeConfig
 from noroshi.service.shell import NodeShell
@@ -62,11 +65,18 @@ class CapServer:
     """Follows the outbox of public alerts, and answers."""
 
     def __init__(
-        self, shell: NodeShell, config: NodeConfig, note: Callable[[str], None] = lambda _: None
+        self,
+        shell: NodeShell,
+        config: NodeConfig,
+        note: Callable[[str], None] = lambda _: None,
+        signer: CapSigner | None = None,
     ) -> None:
         self._shell = shell
         self._config = config
         self._note = note
+        self._signer = signer
+        self._signing = asyncio.Lock()
+        self._signed: OrderedDict[str, Served] = OrderedDict()
         self._alerts: OrderedDict[str, Served] = OrderedDict()
         self._done = 0
         self._feed: tuple[bytes, str] = self._made()
@@ -133,8 +143,9 @@ class CapServer:
                     self._note(f"alert row {row.number} is not served: {error}")
                     continue
                 self._alerts[row.key] = Served(row.key, row.data, alert, _etag(row.data))
-        while len(self._alerts) > MAX_SERVED:
-            self._alerts.popitem(last=False)
+        for held in (self._alerts, self._signed):
+            while len(held) > MAX_SERVED:
+                held.popitem(last=False)
         if self._done != before:
             self._feed = self._made()
 
@@ -144,11 +155,25 @@ class CapServer:
         return _answer(request, data, etag, f"{ATOM_TYPE}; charset=utf-8")
 
     async def alert(self, request: Request) -> Response:
-        """One alert, byte for byte as it was issued."""
+        """One alert, byte for byte as it was issued, or that with the authority's signature."""
         found = self._alerts.get(request.path_params["name"])
         if found is None:
             return Response(status_code=404, headers=_HEADERS)
+        if self._signer is not None:
+            found = await self._with_signature(found, self._signer)
         return _answer(request, found.data, found.etag, f"{CAP_TYPE}; charset=utf-8")
+
+    async def _with_signature(self, one: Served, signer: CapSigner) -> Served:
+        """The alert signed, once for all who ask. One that cannot be signed is served as it is, and that is said."""
+        async with self._signing:
+            if one.name not in self._signed:
+                data = one.data
+                try:
+                    data = await asyncio.to_thread(signer.signed, one.data)
+                except (CapUnreadableError, OperatorError) as error:
+                    self._note(f"alert {one.name} is served without a signature: {error}")
+                self._signed[one.name] = Served(one.name, data, one.alert, _etag(data))
+            return self._signed[one.name]
 
     def _made(self) -> tuple[bytes, str]:
         """The feed's bytes and their tag. Addresses are relative, so that it may stand behind any name."""

@@ -129,7 +129,9 @@ class NodeClient:
 
     async def _hand_in(self, given: CapGiven | RelayGiven) -> Answer:
         """Brings a file or a relay to its entrance."""
-        path, body = ("/api/cap", given.raw) if isinstance(given, CapGiven) else ("/api/relay", _relay_body(given))
+        path, body = (
+            ("/api/cap", given.raw) if isinstance(given, CapGiven) else ("/api/relay", _relay_body(given))
+        )
         pause_s = RETRY_FIRST_S
         while True:
             try:

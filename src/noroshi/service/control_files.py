@@ -52,7 +52,7 @@ class ControlFiles:
         paths = await asyncio.to_thread(self._files.waiting)
         for path in paths:
             try:
-                raw = await asyncio.to_thread(read_file, path, "give it again", MAX_CONTROL_BYTES)
+                raw = await asyncio.to_thread(_read, path)
             except InputError as error:
                 self._passed_over(path, error)
                 continue
@@ -68,3 +68,7 @@ class ControlFiles:
             self._told.add(path.name)
             self._shell.doors.count("control", path.name.replace(" ", "_"), "unreadable-file")
             self._note(f"a file of trust is not taken: {error}")
+
+
+def _read(path: Path) -> bytes:
+    return read_file(path, "give it again", MAX_CONTROL_BYTES, regular=True)

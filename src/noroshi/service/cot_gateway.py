@@ -51,6 +51,9 @@ NEWS_S = 5.0
 SPARE_FILES = 256
 """File descriptors that the node needs beside its clients."""
 
+SAID_AGAIN_S, TENFOLD = 600.0, 10
+"""A count is said again when there are ten times as many, or after so long: a flood is no timeline."""
+
 TOLD = ("refused:", "malformed:", "cut-off:")
 """Counts that are news for the operator."""
 
@@ -72,6 +75,7 @@ class CotGateway:
         self._addresses: Counter[str] = Counter()
         self._begun = asyncio.Event()
         self._told: dict[str, tuple[int, dict[str, int]]] = {}
+        self._news: dict[tuple[str, str], tuple[int, float]] = {}
 
     async def start(self) -> None:
         """Listens. Raises OperatorError for a taken port, InputError for a key or certificate that cannot be used."""
@@ -213,13 +217,24 @@ class CotGateway:
         news = [
             f"{count - before[1].get(name, 0)} {name.replace(':', ': ')}"
             for name, count in said.items()
-            if name.startswith(TOLD) and count > before[1].get(name, 0)
+            if name.startswith(TOLD)
+            and count > before[1].get(name, 0)
+            and self._is_news(feed.group, name, count)
         ]
         self._told[feed.group] = (clients, said)
         with contextlib.suppress(LocalError):  # a node that takes nothing more need not hear of its clients
             self._shell.offer(
                 GroupHeard(group=feed.group, clients=clients, counts=counts, news=", ".join(news))
             )
+
+    def _is_news(self, group: str, name: str, count: int) -> bool:
+        """Whether a count is worth a sentence: the first, ten times as many, or again after some quiet minutes."""
+        now_s = asyncio.get_running_loop().time()
+        before, at_s = self._news.get((group, name), (0, -SAID_AGAIN_S))
+        if count < TENFOLD * before and now_s < at_s + SAID_AGAIN_S:
+            return False
+        self._news[group, name] = count, now_s
+        return True
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

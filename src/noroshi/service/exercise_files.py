@@ -24,6 +24,7 @@ from noroshi.exercise.loading import Loaded, load_scenario
 from noroshi.exercise.scenario import Scenario
 from noroshi.log import Batch
 from noroshi.service.area_files import areas_beside
+from noroshi.service.files import read_text
 from noroshi.service.record_file import RECORD_NAME
 from noroshi.service.resources import packaged_decisions, packaged_names, packaged_structure
 from noroshi.service.sqlite_store import SqliteStore
@@ -229,7 +230,7 @@ def _is_other(path: Path) -> bool:
 
 def _text(path: Path, names: Iterable[str]) -> tuple[str, str]:
     try:
-        return path.read_text(encoding="utf-8"), str(path)
+        return read_text(path), str(path)
     except FileNotFoundError:
         hint = suggest(str(path), names)
         raise InputError(

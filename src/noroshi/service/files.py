@@ -38,12 +38,30 @@ MAX_FILE_BYTES = 256 << 20
 """Largest file that is read whole, 256 MiB: no file of keys, policies, areas or alerts has a tenth of it."""
 
 
-def read_file(path: Path, hint: str, most: int = MAX_FILE_BYTES) -> bytes:
-    """All bytes of a file. Raises InputError with this hint, also for what is no file (a pipe would never end)."""
+MAX_TEXT_BYTES = 64 << 20
+"""Largest text that is read whole, 64 MiB: the borders of a nation's zones, as they come from an agency."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, or of a pipe. Raises OSError, UnicodeDecodeError, and InputError for one without an end."""
+    with path.open("rb") as file:
+        data = file.read(MAX_TEXT_BYTES + 1)
+    if len(data) > MAX_TEXT_BYTES:
+        raise InputError(
+            str(path), None, "", f"it has more than {MAX_TEXT_BYTES} bytes", "is it the right file?"
+        )
+    return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_file(path: Path, hint: str, most: int = MAX_FILE_BYTES, *, regular: bool = False) -> bytes:
+    """All bytes of a file. Raises InputError with this hint, also where there are more than `most`.
+
+    regular: a pipe, a directory or a device is none, where nobody stands by who could end it.
+    """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (os.O_NONBLOCK if regular else 0))
         with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            if regular and not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise InputError(str(path), None, "", "it is no file", hint)
             data = file.read(most + 1)
             if len(data) > most:

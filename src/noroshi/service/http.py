@@ -301,7 +301,6 @@ class Guard:
         else:
             await self._app(scope, receive, send_with_headers)
 
-
     def _count(self, scope: Scope, status: int) -> None:
         """Counts what was refused before it was an input; what the core refuses is on the record already."""
         path = scope["path"]
@@ -319,9 +318,7 @@ class _Built(StaticFiles):
             raise HTTPException(404)
 
 
-def application(
-    pages: Pages, config: NodeConfig, static: Path, more: Iterable[BaseRoute] = ()
-) -> ASGIApp:
+def application(pages: Pages, config: NodeConfig, static: Path, more: Iterable[BaseRoute] = ()) -> ASGIApp:
     """The application of one node. more: other entrances below /api, each of which asks for its own token."""
 
     async def not_there(request: Request, error: Exception) -> Response:

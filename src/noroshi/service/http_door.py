@@ -88,8 +88,9 @@ class Door(H11Protocol):
     def _is_whole(self) -> bool:
         """Whether nothing is half said."""
         state = self.conn.their_state
-        waits = state is h11.SEND_BODY or (state is h11.IDLE and bool(self.conn.trailing_data[0]))
-        return self.cycle is not None and not waits
+        if not self.scope or state is h11.SEND_BODY:  # type: ignore[redundant-expr]  # uvicorn sets it late
+            return False
+        return state is not h11.IDLE or not self.conn.trailing_data[0]
 
     def _wait(self) -> None:
         self.waiting[self] = None

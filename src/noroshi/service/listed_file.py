@@ -10,12 +10,13 @@ from pathlib import Path
 
 from noroshi.documents import Document, fail, parse
 from noroshi.errors import InputError
+from noroshi.service.files import read_text
 
 
 def read_listed(file: str, name: str) -> Document:
     """The document, its list under `name` also where it stands bare. Raises InputError."""
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        text = read_text(Path(file))
     except FileNotFoundError:
         raise InputError(file, None, "", "there is no such file", f"give the file with the {name}") from None
     except UnicodeDecodeError as error:

@@ -24,6 +24,8 @@ from noroshi.messages.envelope import SCHEMA_VERSION
 from noroshi.messages.trust import DAY_NS
 from noroshi.node.inputs import Genesis, decode_input
 from noroshi.service import node_dir
+from noroshi.service.cap_signing import read_signer
+from noroshi.service.node_config import CapSigning
 from noroshi.service.node_dir import GENESIS_NAME, NodeDir
 from noroshi.service.process import Cores, RealCores
 from noroshi.service.record_file import RecordFile
@@ -52,6 +54,10 @@ def check_node(path: Path | str, cores: Callable[[NodeDir], Cores] = RealCores) 
     yield _checked("trust", lambda: _trust(directory))
     yield _checked("genesis", lambda: _genesis(directory))
     yield _checked("links", lambda: _links(directory))
+    served = config.cap_feed
+    if served is not None and served.sign is not None:
+        signing = served.sign
+        yield _checked("signature of alerts", lambda: _signing(directory, signing))
     if not directory.record_path.exists():
         yield Check("record", True, "there is none yet: the node has not run")
         return
@@ -149,6 +155,13 @@ def _links(directory: NodeDir) -> str:
     for name in names:
         directory.peer_certificate(name)
     return f"pinned: {', '.join(names)}" if names else "no partner is pinned"
+
+
+def _signing(directory: NodeDir, named: CapSigning) -> str:
+    """Whether the key and the certificate of our alerts belong together, and its dates are good."""
+    signer = read_signer(directory.path, named)
+    warning = signer.warning(directory.config.clock.clock().now_ns())
+    return warning or f"{named.key} signs what is served, under {named.certificate}"
 
 
 def _chain(directory: NodeDir) -> str:

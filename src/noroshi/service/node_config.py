@@ -48,6 +48,19 @@ class Address(Element, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
 
 
+class CapSigning(Element, frozen=True, kw_only=True):
+    """With what the files of our alerts are signed for whoever asks: PEM files, from the node's directory."""
+
+    key: str
+    certificate: str
+
+
+class CapServed(Address, frozen=True, kw_only=True):
+    """Where our own public alerts are served; signed, where a key is named."""
+
+    sign: CapSigning | None = None
+
+
 class PeerConfig(Element, frozen=True, kw_only=True):
     """A partner to whom this node has a link.
 
@@ -143,7 +156,7 @@ class NodeConfig(Element, frozen=True, kw_only=True):
     pages: tuple[PageLink, ...] = ()
     cap_feeds: tuple[CapFeedConfig, ...] = ()
     cap_hand: CapEntrance = CapEntrance()
-    cap_feed: Address | None = None
+    cap_feed: CapServed | None = None
     cot: CotConfig = CotConfig()
 
     def peer(self, partner: str) -> PeerConfig | None:

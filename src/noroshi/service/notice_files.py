@@ -26,6 +26,7 @@ from noroshi.documents import Document, Element, convert, fail, parse
 from noroshi.errors import InputError
 from noroshi.log import OutboxRow
 from noroshi.messages.bodies_notice import CircleRow, NoticeBody, NoticeObject, NoticeStep
+from noroshi.service.files import read_text
 
 EXPIRES_AFTER_S = 3600.0
 """After the window, where the file does not say: late sights are still explained."""
@@ -170,7 +171,7 @@ def _time(document: Document, field: str, text: str) -> int:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except FileNotFoundError:
         raise InputError(
             str(path), None, "", "there is no such file", "give the path of a notice's file"

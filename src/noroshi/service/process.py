@@ -36,6 +36,7 @@ from noroshi.service.cap_entrance import Entrance
 from noroshi.service.cap_feeds import CapFeeds
 from noroshi.service.cap_http import cap_routes
 from noroshi.service.cap_serving import CapServer
+from noroshi.service.cap_signing import CapSigner, read_signer
 from noroshi.service.control_files import ControlFiles
 from noroshi.service.cot_gateway import CotGateway
 from noroshi.service.hello import hello
@@ -56,6 +57,9 @@ from noroshi.service.starting import Replaying, core_of
 
 FAILED_READS_S = 30.0
 """How long a node whose disk has failed still serves what it holds, so that its staff can read why."""
+
+LAST_WORDS_S = 1.0
+"""How long the last counts of what was refused may take to be durable."""
 
 MAX_CLIENT_FRAME_BYTES = 65_536
 MAX_HEADER_BYTES = 16_384
@@ -145,6 +149,7 @@ class NodeProcess:
     async def run(self, say: Callable[[str], None], *, watch_stdin: bool = False) -> None:
         """Starts, says so, works, stops. Raises NoroshiError."""
         config, clock = self._directory.config, self._directory.config.clock.clock()
+        signer = self._signer(clock.now_ns())
         page_socket = listen_on(config.page.host, config.page.port, "the page", "page.port")
         cap_socket = _cap_socket(config)
         with contextlib.closing(page_socket), contextlib.closing(cap_socket) if cap_socket else nullcontext():
@@ -184,7 +189,7 @@ class NodeProcess:
                         cap_feeds.run(),
                         gateway.run(),
                         shell.doors.run(),
-                        CapServer(shell, config, self._note).run(cap_socket),
+                        CapServer(shell, config, self._note, signer).run(cap_socket),
                         server.serve(sockets=[page_socket]),
                     )
                 ]
@@ -206,6 +211,16 @@ class NodeProcess:
     def stop(self) -> None:
         """Ends `run` after the commit under way."""
         self._stop.set()
+
+    def _signer(self, now_ns: int) -> CapSigner | None:
+        """What signs the alerts that are served, if anything does."""
+        served = self._directory.config.cap_feed
+        if served is None or served.sign is None:
+            return None
+        signer = read_signer(self._directory.path, served.sign)
+        if warning := signer.warning(now_ns):
+            self._note(warning)
+        return signer
 
     def _core(self, now_ns: int) -> tuple[Core, bool]:
         """The node as its record has it, or a new one whose first record is then durable."""
@@ -284,6 +299,8 @@ class NodeProcess:
     ) -> None:
         """Stops everything in order; raises the error that ended the shell, if there was one."""
         await links.close()
+        if told := shell.doors.tell(last=True):
+            await asyncio.wait(told, timeout=LAST_WORDS_S)
         shell.stop()
         await asyncio.wait([working])
         await pages.close()
@@ -299,7 +316,9 @@ class NodeProcess:
 def _cap_socket(config: NodeConfig) -> socket.socket | None:
     """Where the node's own public alerts are asked for, if anywhere."""
     served = config.cap_feed
-    return None if served is None else listen_on(served.host, served.port, "the feed of alerts", "cap_feed.port")
+    return (
+        None if served is None else listen_on(served.host, served.port, "the feed of alerts", "cap_feed.port")
+    )
 
 
 class _Server(uvicorn.Server):

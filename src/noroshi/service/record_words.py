@@ -61,7 +61,11 @@ def _words(type_: str, body: bytes) -> str:
         case "control":
             return f"{fields['party']} brought a signed change of keys, policy or structure: {_message(fields['raw'])}"
         case "cap":
-            what = f"refused at the door: {fields['fault']}" if fields["fault"] else f"{len(fields['raw'])} bytes"
+            what = (
+                f"refused at the door: {fields['fault']}"
+                if fields["fault"]
+                else f"{len(fields['raw'])} bytes"
+            )
             return f"a file of another agency from {fields['party']} ({what}, {fields['signature']})"
         case "relay":
             name = fields["claimed"] or "nobody"

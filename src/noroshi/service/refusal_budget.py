@@ -1,7 +1,7 @@
 """How much of one giver's nonsense the record keeps: a flood of it is dropped at the door, counted and not kept.
 
-Partners have quotas of their own (`quotas`): their rows are numbered, and wait. Of an own giver (a post, a feed, a file of
-another agency) the first refusals and repeats are all on the record, with what was refused. Whoever goes on has used up
+Partners have quotas of their own (`quotas`): their rows are numbered, and wait. Of an own giver (a post, a feed, another
+agency's files) the first refusals and repeats are all on the record, with what was refused. Whoever goes on has used up
 its allowance: what the core can see to be worthless is then refused without a record, and of the rest only so much is
 taken as a person or a feed that means it would give. Nothing that would be believed is dropped for what others send.
 

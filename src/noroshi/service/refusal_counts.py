@@ -1,6 +1,6 @@
 """What a node has refused, by entrance, source and reason, as its record last told the staff: a look at the newest rows.
 
-    for one in refusal_counts("jpn/record.db"): one.entrance, one.source, one.reasons
+for one in refusal_counts("jpn/record.db"): one.entrance, one.source, one.reasons
 """
 
 from __future__ import annotations

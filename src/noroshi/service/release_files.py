@@ -11,6 +11,7 @@ from pathlib import Path
 
 from noroshi.documents import Document
 from noroshi.errors import InputError
+from noroshi.service.files import read_text
 from noroshi.service.resources import packaged_decisions, packaged_names, packaged_structure
 from noroshi.sharing.policy import Policy
 from noroshi.sharing.policy_file import located_policy
@@ -45,7 +46,7 @@ def read_structure(given: str) -> Structure:
 
 def _read(file: str, packaged: tuple[str, ...]) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8")
+        return read_text(Path(file))
     except FileNotFoundError:
         hint = f"give the path of a file, or one of: {', '.join(packaged)}"
         raise InputError(file, None, "", "there is no such file", hint) from None

@@ -195,7 +195,7 @@ class RootDir:
         if (warrant.partner, warrant.realm) != (self.partner, self.realm):
             raise OperatorError(
                 "sign the warrant", subject=f"version {warrant.version}",
-                cause=f"it is of {warrant.partner} in {warrant.realm}, and this root is of {self.partner} in {self.realm}",
+                cause=f"it is of {warrant.partner} in {warrant.realm}, this root of {self.partner} in {self.realm}",
                 hint="take the root of that partner and realm",
             )  # fmt: skip
         return warranted(warrant, Ed25519(), self._key(ask).seed)

@@ -6,6 +6,7 @@ import { durationText } from "../time";
 import type { View } from "../view";
 
 const REFUSALS_SHOWN = 8;
+const REASONS_SHOWN = 4;
 const CLOSED_SHOWN = 3;
 
 export function decisionsPanel(view: View): VNode[] {
@@ -92,7 +93,8 @@ function taskItem(view: View, task: Task): VNode {
 
 export function refusalsPanel(view: View): VNode[] {
   const newest = view.state.refusals.slice(-REFUSALS_SHOWN).reverse();
-  if (newest.length === 0) return [h("p", { class: "none" }, view.t("noRefusal"))];
+  const sources = [...view.state.refused.values()].sort((a, b) => b.last_ms - a.last_ms).slice(0, REFUSALS_SHOWN);
+  if (newest.length === 0 && sources.length === 0) return [h("p", { class: "none" }, view.t("noRefusal"))];
   return [
     h(
       "ul",
@@ -101,5 +103,25 @@ export function refusalsPanel(view: View): VNode[] {
         h("li", {}, h("span", { class: "figures" }, view.clock(r.time_ms)), ` ${r.party}: `, h("b", {}, r.reason), r.detail ? ` (${r.detail})` : ""),
       ),
     ),
+    h(
+      "ul",
+      { class: "refused", lang: "en" },
+      sources.map((one) =>
+        h(
+          "li",
+          { key: one.party },
+          h("span", { class: "figures" }, view.clock(one.last_ms)),
+          ` ${one.party}: `,
+          h("b", { class: "figures" }, String(one.count)),
+          ` (${commonest(one.reasons)})`,
+        ),
+      ),
+    ),
   ];
+}
+
+/** Reasons with their counts, the commonest first. */
+function commonest(reasons: Record<string, number>): string {
+  const sorted = Object.entries(reasons).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+  return sorted.slice(0, REASONS_SHOWN).map(([reason, count]) => `${count} ${reason}`).join(", ");
 }

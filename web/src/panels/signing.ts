@@ -1,6 +1,6 @@
 /** What a post signs here: alerts that wait, with what must be typed, corrections that lie ready, and its own passkey. */
 import { h, type VNode } from "../dom";
-import type { Correction, Task } from "../protocol";
+import type { AlertText, Correction, Task } from "../protocol";
 import type { TextKey } from "../text/en";
 import type { View } from "../view";
 
@@ -45,6 +45,34 @@ function outcome(act: SignActions, form: string): VNode {
   return h("output", { class: "told", for: form, key: "told", "aria-live": "polite" }, act.told.get(form) ?? "");
 }
 
+/** What a person signs: every word that the public will read, in all its languages, and who is sent it. */
+interface Shown {
+  texts: AlertText[];
+  recipients: string[];
+  web?: string;
+  contact?: string;
+}
+
+function wordsOf(view: View, shown: Shown | undefined): VNode[] {
+  if (!shown) return [];
+  const own = (text: AlertText) => Number(text.language.slice(0, 2) !== view.language);
+  const texts = [...shown.texts].sort((a, b) => own(a) - own(b));
+  const more = [shown.web, shown.contact].filter(Boolean).join(" · ");
+  return [
+    ...texts.map((text) =>
+      h(
+        "blockquote",
+        { key: `words-${text.language}`, lang: text.language },
+        h("strong", {}, text.headline),
+        h("p", {}, text.description),
+        text.instruction && h("p", {}, text.instruction),
+      ),
+    ),
+    ...(more ? [h("p", { key: "words-more" }, more)] : []),
+    h("p", { key: "words-to", class: "dim" }, `→ ${shown.recipients.map((unit) => view.unit(unit)).join(", ")}`),
+  ];
+}
+
 function taskForm(view: View, act: SignActions, task: Task): VNode {
   const form = formOf(task.task);
   const answer = task.answer ?? {};
@@ -54,6 +82,7 @@ function taskForm(view: View, act: SignActions, task: Task): VNode {
     "form",
     { class: "card sign", id: form, key: form, "data-action": task.action, onsubmit: (event: Event) => { event.preventDefault(); send("concur"); } },
     h("h3", { lang: "en" }, task.title),
+    ...wordsOf(view, answer["shown"] as Shown | undefined),
     words && h("label", { for: `${form}-typed`, class: "dim" }, view.t("typeTo", { words })),
     words && h("input", { id: `${form}-typed`, type: "text", autocomplete: "off", spellcheck: "false" }),
     h(
