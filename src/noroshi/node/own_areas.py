@@ -11,6 +11,7 @@ from __future__ import annotations
 from noroshi.clock import to_iso
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import DAY_S, Lane
+from noroshi.node import trusting
 from noroshi.node.reaching import alarm, clear
 from noroshi.node.state import State
 from noroshi.node.work import FOR_EVER_S, MS_PER_NS, Work
@@ -66,16 +67,8 @@ def due(work: Work) -> None:
 def adopt(work: Work, party: str, raw: bytes) -> None:
     """Puts a signed list in force, if it is ours, newer, usable, and not over."""
     state = work.state
-    if party.partition(":")[0] != "control":
-        work.refuse(party, "not-by-this-way", "an area list is given at the node")
-        return
-    root = state.trust.root(state.own)
-    if root is None:
-        work.refuse(party, "no-root", state.own)
-        return
-    given = open_areas(raw, state.scheme, root, partner=state.own, realm=state.genesis.realm)
-    if isinstance(given, str):
-        work.refuse(party, given)
+    given = trusting.by_own_root(work, party, raw, open_areas, "an area list")
+    if given is None:
         return
     before = state.area_list
     if given == before:

@@ -17,7 +17,7 @@ from noroshi.messages import Message, Refused, Unverified, verify
 from noroshi.messages.bodies import ReleaseBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import Lane
-from noroshi.node import groups
+from noroshi.node import groups, trusting
 from noroshi.node.speak import say
 from noroshi.node.work import FOR_EVER_S, Work
 from noroshi.sharing import partner_party
@@ -31,16 +31,8 @@ if TYPE_CHECKING:
 def adopt(work: Work, party: str, raw: bytes) -> None:
     """Puts a signed policy in force, if it is ours, newer and usable."""
     state = work.state
-    if party.partition(":")[0] != "control":
-        work.refuse(party, "not-by-this-way", "a policy is given at the node")
-        return
-    root = state.trust.root(state.own)
-    if root is None:
-        work.refuse(party, "no-root", state.own)
-        return
-    policy = opened(raw, state.scheme, root, partner=state.own, realm=state.genesis.realm)
-    if isinstance(policy, str):
-        work.refuse(party, policy)
+    policy = trusting.by_own_root(work, party, raw, opened, "a policy")
+    if policy is None:
         return
     before = state.release_policy
     if policy == before:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
@@ -45,6 +45,17 @@ TIMER = "keys"
 
 NAMED = 5
 """Statements of one bundle that are told one by one; of a partner's whole list only the count is worth reading."""
+
+Given = TypeVar("Given", covariant=True)
+Found = TypeVar("Found")
+
+
+class Opener(Protocol[Given]):
+    """Reads what a root has signed: the thing itself, or the reason why it is refused. Never raises."""
+
+    def __call__(
+        self, raw: bytes, scheme: Scheme, root: bytes, /, *, partner: str, realm: str
+    ) -> Given | str: ...
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -111,6 +122,23 @@ def apply(work: Work, party: str, raw: bytes) -> bytes:
     others = tuple(one for one in bundle.certificates if one.role != "relay")
     public = msgspec.structs.replace(bundle, pins=(), certificates=others)
     return bundle_bytes(public) if len(public) else b""
+
+
+def by_own_root(work: Work, party: str, raw: bytes, opener: Opener[Found], what: str) -> Found | None:
+    """What was given at the node and our own root has signed; None where it is refused, with its reason."""
+    state = work.state
+    if party.partition(":")[0] != "control":
+        work.refuse(party, "not-by-this-way", f"{what} is given at the node")
+        return None
+    root = state.trust.root(state.own)
+    if root is None:
+        work.refuse(party, "no-root", state.own)
+        return None
+    found = opener(raw, state.scheme, root, partner=state.own, realm=state.genesis.realm)
+    if isinstance(found, str):
+        work.refuse(party, found)
+        return None
+    return found
 
 
 def begin(work: Work) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from noroshi.clock import NEVER
 from noroshi.command.warrant import Warrant
@@ -32,7 +33,7 @@ from noroshi.messages.keys import (
 )
 from noroshi.messages.trust import Taken
 from noroshi.node.state import scheme_named
-from noroshi.node.trusting import publics
+from noroshi.node.trusting import Opener, publics
 from noroshi.service.files import make_private, read_file, write_file
 from noroshi.service.link_keys import fingerprint as link_fingerprint
 from noroshi.service.node_config import PeerConfig
@@ -47,6 +48,8 @@ WARRANT_SUFFIX = ".warrant"
 TEMPLATES_SUFFIX = ".templates"
 GIVEN = "given"
 _WRONG = "ask who made it for a whole one"
+
+Given = TypeVar("Given", Policy, AreaList, Warrant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,55 +138,40 @@ class TrustFiles:
         return taken
 
     def add_policy(self, raw: bytes) -> Policy:
-        """Puts a signed release policy where the node takes it from.
-
-        Raises OperatorError when our root has not signed it, or it is of another partner or realm.
-        """
-        config, trust = self.directory.config, self.store()
-        root = trust.root(config.partner)
-        policy = "no-root" if root is None else opened(
-            raw, trust.scheme, root, partner=config.partner, realm=config.realm
-        )  # fmt: skip
-        if isinstance(policy, str):
-            raise OperatorError(
-                "take the policy", subject=config.partner, cause=f"the node would refuse it ({policy})",
-                hint="have it signed by the root that is pinned here, with `noroshi node root policy`",
-            )  # fmt: skip
+        """Puts a signed release policy where the node takes it from. Raises OperatorError as `_opened` does."""
+        policy = self._opened(raw, opened, "policy", "`noroshi node root policy`")
         self._put(raw, POLICY_SUFFIX)
         return policy
 
     def add_areas(self, raw: bytes) -> AreaList:
-        """Puts a signed list of own areas where the node takes it from.
-
-        Raises OperatorError when our root has not signed it, or it is of another partner or realm.
-        """
-        config, trust = self.directory.config, self.store()
-        root = trust.root(config.partner)
-        given = "no-root" if root is None else open_areas(
-            raw, trust.scheme, root, partner=config.partner, realm=config.realm
-        )  # fmt: skip
-        if isinstance(given, str):
-            raise OperatorError(
-                "take the areas", subject=config.partner, cause=f"the node would refuse them ({given})",
-                hint="have them signed by the root that is pinned here, with `noroshi areas sign`",
-            )  # fmt: skip
+        """Puts a signed list of own areas where the node takes it from. Raises OperatorError as `_opened` does."""
+        given = self._opened(raw, open_areas, "areas", "`noroshi areas sign`")
         self._put(raw, AREAS_SUFFIX)
         return given
 
     def add_warrant(self, raw: bytes) -> Warrant:
-        """Puts a signed warrant where the node takes it from.
+        """Puts a signed warrant where the node takes it from. Raises OperatorError as `_opened` does."""
+        warrant = self._opened(raw, opened_warrant, "warrant", "`noroshi alert warrant`")
+        self._put(raw, WARRANT_SUFFIX)
+        return warrant
 
-        Raises OperatorError when our root has not signed it, or it is of another partner or realm.
+    def _opened(self, raw: bytes, opener: Opener[Given], what: str, command: str) -> Given:
+        """What our own root has signed.
+
+        Raises OperatorError when it has not, or when what it signed is of another partner or realm, or not usable.
         """
         config, trust = self.directory.config, self.store()
         root = trust.root(config.partner)
-        found = opened_warrant(raw, trust.scheme, root, partner=config.partner, realm=config.realm)
+        found: Given | str = (
+            "no-root"
+            if root is None
+            else opener(raw, trust.scheme, root, partner=config.partner, realm=config.realm)
+        )
         if isinstance(found, str):
             raise OperatorError(
-                "take the warrant", subject=config.partner, cause=f"the node would refuse it ({found})",
-                hint="have it signed by the root that is pinned here, with `noroshi alert warrant`",
+                f"take the {what}", subject=config.partner, cause=f"the node would refuse it ({found})",
+                hint=f"have it signed by the root that is pinned here, with {command}",
             )  # fmt: skip
-        self._put(raw, WARRANT_SUFFIX)
         return found
 
     def add_templates(self, raw: bytes) -> None:
