@@ -122,16 +122,7 @@ def show_warning(work: Work, message: Message, body: WarningBody) -> None:
         partner=envelope.origin,
         number=body.number,
         state=body.state,
-        basis=body.basis,
-        sensings=body.sensings,
-        partners=body.partners,
-        areas=_areas(body.areas),
-        corridor=rings_deg(body.corridor),
-        fall=_fall(body.fall),
-        valid_until_ms=body.valid_until_ns // MS_PER_NS,
-        first_observed_ms=body.first_observed_ns // MS_PER_NS,
-        last_observed_ms=body.last_observed_ns // MS_PER_NS,
-        age_s=round(age_s(body.last_observed_ns, work.now_ns), 1),
+        **_said(body, work.now_ns),
         lost=body.lost is True,
         reason=body.reason,
     )
@@ -156,16 +147,7 @@ def show_draft(work: Work, event: Event, before: WarningState | None, body: Warn
         key=f"draft:{identity}",
         event=identity,
         state=state,
-        basis=body.basis,
-        sensings=body.sensings,
-        partners=body.partners,
-        areas=_areas(body.areas),
-        corridor=rings_deg(body.corridor),
-        fall=_fall(body.fall),
-        valid_until_ms=body.valid_until_ns // MS_PER_NS,
-        first_observed_ms=body.first_observed_ns // MS_PER_NS,
-        last_observed_ms=body.last_observed_ns // MS_PER_NS,
-        age_s=round(age_s(body.last_observed_ns, work.now_ns), 1),
+        **_said(body, work.now_ns),
     )
 
 
@@ -233,6 +215,22 @@ def _warning_sentence(origin: str, body: WarningBody, now_ns: int) -> str:
     if body.lost is True:
         return f"{origin} updated its warning ({body.number}): {names}; the track is lost, {age}"
     return f"{origin} {verb}: {names}; {BASIS_WORDS[body.basis]}; {age}"
+
+
+def _said(body: WarningBody, now_ns: int) -> dict[str, Any]:
+    """What a warning and a draft of one say alike: how sure, of where, until when, from what."""
+    return {
+        "basis": body.basis,
+        "sensings": body.sensings,
+        "partners": body.partners,
+        "areas": _areas(body.areas),
+        "corridor": rings_deg(body.corridor),
+        "fall": _fall(body.fall),
+        "valid_until_ms": body.valid_until_ns // MS_PER_NS,
+        "first_observed_ms": body.first_observed_ns // MS_PER_NS,
+        "last_observed_ms": body.last_observed_ns // MS_PER_NS,
+        "age_s": round(age_s(body.last_observed_ns, now_ns), 1),
+    }
 
 
 def _position(position: tuple[float, float, float]) -> tuple[float, float, float]:
