@@ -19,7 +19,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev places web warm run test bench soak docs reference lock clean
+.PHONY: help setup setup-dev places web warm run test types-and-page tests bench soak docs reference lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -28,7 +28,9 @@ help: ## this list
 setup: ## .venv with the product, the place table, the page, compiled kernels
 	@$(MAKE) -s --no-print-directory -j2 $(STAMPS)/warm $(PLACES) $(PAGE)
 
-setup-dev: setup $(STAMPS)/dev
+# Compiling takes a minute and a half of one core: meanwhile the other fetches, packs and builds.
+setup-dev:
+	@$(MAKE) -s --no-print-directory -j2 $(STAMPS)/warm $(PLACES) $(STAMPS)/dev $(PAGE)
 
 places: $(PLACES) ## the table of populated places
 
@@ -42,9 +44,15 @@ run: setup ## the flight of 2022-10-04 through three nations' nodes, live on a m
 test: setup-dev ## style, types, the page's own tests, all tests (JOBS files of them at a time)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	@$(MAKE) --no-print-directory -j2 types-and-page tests
+
+# Beside the tests: some of them wait for clocks and sockets. The longest files are begun first, see tests/conftest.py.
+types-and-page:
 	$(BIN)/mypy
 	cd web && npm test
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+tests:
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: setup-dev ## every benchmark beside its peer (ARGS="tracking --quick")
 	@$(BIN)/noroshi bench $(ARGS)

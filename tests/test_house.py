@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock")
 MAX_MODULE_LINES = 600
@@ -250,6 +252,12 @@ def test_modules_are_short_and_named_for_what_they_do(texts: dict[str, str]) -> 
         and not LONG_MODULE_REASON.search(ast.get_docstring(ast.parse(text)) or "")
     ]
     assert too_long == []
+
+
+def test_the_files_that_are_begun_first_are_there() -> None:
+    """A name that is no file any more would put nothing first, and nobody would notice."""
+    assert [name for name in LONGEST if not (ROOT / name).is_file()] == []
+    assert len(set(LONGEST)) == len(LONGEST)
 
 
 def test_the_ci_script_is_clean() -> None:

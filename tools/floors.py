@@ -32,8 +32,6 @@ FLOORS = {
     "warning": 3,
     "sharing": 3,
     "review": 3,
-    "partnership": 3,
-    "reports": 3,
     "command": 4,
     "node": 5,
     "exercise": 6,
@@ -62,7 +60,9 @@ HARMLESS = SEEDED | {
     "cryptography.exceptions",  # types to be caught
     "cryptography.hazmat.primitives.asymmetric.ec",  # signatures of passkeys are looked at; nothing is drawn
     "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "cryptography.hazmat.primitives.asymmetric.rsa",  # kinds of keys in certificates that are looked at
     "cryptography.hazmat.primitives.hashes",
+    "cryptography.x509",  # certificates are read and followed at a time that is handed in; none is made
 }
 WALL_CLOCK = frozenset(
     f"datetime.{name}" for name in ("datetime.now", "datetime.utcnow", "datetime.today", "date.today")

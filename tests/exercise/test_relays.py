@@ -10,7 +10,7 @@ import pytest
 from noroshi.exercise import entropy, found, judge, play
 from noroshi.exercise.expectations import AnyExpectation, CorrectionWithin, EndReachesSame, LastHopAlarm
 from noroshi.exercise.injects import AnyInject, RelayDown, Retract
-from noroshi.exercise.parts import Relay
+from noroshi.exercise.scenario import Relay
 from noroshi.log import MemoryStore
 from noroshi.messages import KeyedHash
 from noroshi.review import Judged, Log, measure, open_log

@@ -21,9 +21,9 @@ from noroshi.exercise.setting import (
     setting_schema,
 )
 from noroshi.node.inputs import Genesis, Publishing, decode_input, encode_input
-from noroshi.service.exercise_files import read_structure
 from noroshi.service.founding import unpinned, wanting
 from noroshi.service.setting_files import read_setting
+from noroshi.service.structure_files import read_structure
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "scenarios" / "settings" / "two-nations.yaml"

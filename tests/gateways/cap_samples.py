@@ -89,8 +89,8 @@ OLD_11 = (
 """CAP 1.1, valid by its schema, with what only 1.1 may say."""
 
 OLD_10 = b"""<alert xmlns="http://www.incident.com/cap/1.0">
- <identifier>KUMO-1</identifier><sender>duty@kumo.example</sender><password>sesame</password>
- <sent>2003-05-01T09:00:00+09:00</sent><status>Actual</status><msgType>Alert</msgType>
+ <identifier>KUMO-1</identifier><sender>duty@kumo.example</sender>
+ <sent>2003-05-01T09:00:00+09:00</sent><status>Actual</status><msgType>Alert</msgType><password>sesame</password>
  <info><event>High tide</event><urgency>Expected</urgency><severity>Severe</severity>
   <certainty>Very Likely</certainty><eventCode>local=tide</eventCode><parameter>height=1=2</parameter>
   <parameter>bare</parameter>

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from noroshi.gateways.realm import RealmError, check_realm_text, check_realm_words, realm_kind, status_for
+from noroshi.gateways.realm import (
+    RealmError,
+    check_foreign_words,
+    check_realm_text,
+    check_realm_words,
+    realm_kind,
+    status_for,
+)
 
 DRILL = "exercise:demo"
 
@@ -94,6 +103,25 @@ def test_denying_and_claiming_a_drill_in_one_text_is_refused() -> None:
 def test_plain_words_fit_both_realms(text: str) -> None:
     assert check_realm_words(text, "real") == ""
     assert check_realm_words(text, DRILL) == ""
+
+
+@pytest.mark.parametrize("realm", ["real", DRILL])
+def test_plain_ascii_is_read_as_all_other_text_is(realm: str) -> None:
+    """The quick way of texts in ASCII finds what the long one does, which an invisible character asks for."""
+    words = (
+        "this is not a drill an exercise exercises tests training simulated mock only just test alert real live"
+        " actual attack no longer isn't never neither , . ~ ** __ \t \x1c the any real-world warning caution"
+    ).split(" ")
+    rng = random.Random(11)
+    found = 0
+    for _ in range(3_000):
+        text = " ".join(rng.choice(words) for _ in range(rng.randint(1, 6)))
+        text = text.upper() if rng.random() < 0.2 else text
+        said = check_realm_words(text, realm)
+        assert said == check_realm_words(f"{text}\u200b", realm), text
+        assert check_foreign_words(text, realm) == check_foreign_words(f"{text}\u200b", realm), text
+        found += bool(said)
+    assert 300 < found < 2_900
 
 
 def test_an_exercises_text_must_carry_its_languages_mark() -> None:

@@ -20,7 +20,7 @@ from tests.node.test_snapshot import CACHES, ELSEWHERE, filled
 INCIDENTS = Path(__file__).parents[2] / "scenarios" / "incidents"
 BRINGS = {
     "H4-norway": {"notices", "alarms"},
-    "H5-hawaii": {"relays", "warrant", "refused"},
+    "H5-hawaii": {"relays", "relay_lines", "warrant", "refused"},
     "H11-two-or-one": {"counts", "counts_said", "counts_shown"},
     "H1-norad-link": {"security"},
 }
@@ -73,10 +73,12 @@ def test_nothing_is_left_to_no_test() -> None:
     there = {
         "area_list",
         "early",
+        "enrolled",
         "heard_alerts",
         "templates",
         "templates_by",
         "passkey_counts",
+        "hazard_matters",
         "heard_warnings",
     }
     assert here | there >= ELSEWHERE

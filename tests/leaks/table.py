@@ -114,7 +114,7 @@ class Table:
         }
         for name in self.seats:
             if name != self.looker:
-                group = GroupRow(name="look", partners=tuple(sorted((name, self.looker))))
+                group = GroupRow(name="look", partners=tuple(sorted((name, self.looker))), whole=True)
                 self._take(name, Gateways(groups=(group,)))
         self._lines: dict[str, list[str]] = {name: [] for name in self.seats}
         for one, other in plan.coalition.wires:

@@ -1,4 +1,4 @@
-"""The manual's table of leak paths is whole: 32 rows in order, each with tests that are there and say what they test."""
+"""The manual's table of leak paths is whole: 33 rows in order, each with tests that are there and say what they test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.test_docs import DOCS
 from tools.build_reference import ROOT
 
-PATHS = 32
+PATHS = 33
 _ROW = re.compile(r"^\| (\d+) ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 _RESIDUAL = re.compile(r"^- ((?:\*\*)[\d., ]+\*\*)", re.MULTILINE)
 

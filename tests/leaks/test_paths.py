@@ -38,6 +38,7 @@ from noroshi.sharing.streams import (
 from tests.leaks.plan import Setting, Wanted, coalition_of, drawn
 from tests.leaks.table import Table
 from tests.leaks.voices import by_node, said
+from tests.node import test_hazard_alerts as hazard_alerts
 from tests.node.scene import Scene, envelopes
 from tests.node.test_policing import give, policy_of, terms
 from tests.simulation.coalition import CONSULT, COUNCIL, REALM, partners_of
@@ -472,3 +473,19 @@ def test_path_32_the_staff_have_a_stream_of_their_own_and_no_partners_row_is_in_
             signed = {row.data for name in table.seats for lane in range(4)
                       for row in seat.store.outbox(stream_of(partner_party(name), lane), 0, 100_000)}  # fmt: skip
             assert not signed.intersection(row.data for row in rows)
+
+
+def test_path_33_what_an_agency_said_to_a_few_shows_in_nothing_that_a_partner_gets() -> None:
+    """Drafts on another agency's word: with and without one that was not public, partners get the same bytes."""
+    given: list[list[bytes]] = []
+    for hidden in (True, False):
+        scene = hazard_alerts.scene_with()
+        if hidden:
+            raw = hazard_alerts.file(scene, identifier="for-a-few", scope="Restricted")
+            assert hazard_alerts.give(scene, raw) == "accepted"
+            assert hazard_alerts.alarms(scene) == ["hazard-not-public"]
+        scene.now_ns += 10**9
+        assert hazard_alerts.give(scene, hazard_alerts.file(scene)) == "accepted"
+        hazard_alerts.sign(scene)
+        given.append([row.data for name in ("USA", "KOR") for row in scene["jpn"].rows(partner_party(name))])
+    assert given[0] == given[1] != []

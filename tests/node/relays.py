@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from noroshi.command.hop_keys import hop_key, receipt_code
+from noroshi.command.passing import NotPassedOn, Outcome, PassOn
 from noroshi.command.posts import Seat
-from noroshi.command.relaying import NotPassedOn, Outcome, PassOn, RelayDesk, hop_key, receipt_code
+from noroshi.command.relaying import RelayDesk
 from noroshi.messages import Certificate, TrustStore, certify, derive
 from noroshi.messages.keys import Bundle, bundle_bytes
 from noroshi.node import Commit

@@ -262,7 +262,8 @@ def test_an_automatic_alert_without_its_warrant_carries_nothing(desk: Scene) -> 
 
 
 @pytest.mark.parametrize(
-    ("partner", "version", "reason"), [("USA", 1, "bad-warrant"), ("JPN", 1, "older-warrant")]
+    ("partner", "version", "reason"),
+    [("USA", 1, "bad-warrant"), ("JPN", 1, "older-warrant"), ("JPN", 3, "contradictory")],
 )
 def test_a_warrant_is_the_own_roots_and_newer(desk: Scene, partner: str, version: int, reason: str) -> None:
     if partner == "JPN":

@@ -16,10 +16,13 @@ from noroshi.node import groups as groups_stage
 from noroshi.node.inputs import CapGiven, Gateways, GroupHeard, GroupRow, Received
 from noroshi.node.work import Work
 from noroshi.review import open_log
+from noroshi.sharing.policy import Terms
+from tests.incidents import test_notices as notices
 from tests.node.agency import cap
 from tests.node.alike import differences
 from tests.node.scene import Scene, envelopes, places
 from tests.node.test_alerting import warning_body
+from tests.node.test_policing import give, policy_of, terms
 
 OWN, ALLIES, ALL = ("JPN",), ("JPN", "USA"), ("JPN", "KOR", "USA")
 DUTY = "jp-fdma.duty"
@@ -302,3 +305,94 @@ def test_what_a_group_may_not_have_changes_nothing_that_it_sees(monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setattr(groups_stage, "_of_audience", lambda state, audience: iter(state.groups.values()))
         assert seen(hidden=True) != without, "a leak that is planted is found"
+
+
+# --- groups that come late, and what they may no longer see --------------------------------------------------------
+
+
+def whole(scene: Scene, **partners: tuple[str, ...]) -> str:
+    """Gives Japan these groups, as nodes do that show them all that stands."""
+    rows = tuple(GroupRow(name=name, partners=audience, whole=True) for name, audience in partners.items())
+    return scene["jpn"].take(scene.now_ns, Gateways(groups=rows)).answer.outcome
+
+
+def standing(scene: Scene, group: str) -> dict[str, str]:
+    """What a client of a group draws that is not stale, by uid: its type."""
+    shown = on_screen(drawn(scene, group))
+    return {uid: one.type for uid, one in shown.items() if (one.stale_ns or 0) > scene.now_ns}
+
+
+@pytest.mark.slow
+def test_a_group_that_is_set_down_late_sees_what_others_of_its_audience_see() -> None:
+    scene = Scene("trilateral")
+    groups(scene, early=OWN, allies=ALLIES)
+    scene.alert()
+    sent_ns = scene.now_ns // 10**9 * 10**9
+    scene["jpn"].take(scene.now_ns, CapGiven(party="feed:waves", raw=cap(sent_ns)))
+    before = {"staff": standing(scene, "early"), "friends": standing(scene, "allies")}
+    assert {"a-u-P", "u-d-f", "b-a-o-pan", "b-a-o-tbl", "b-a-g"} <= set(before["staff"].values())
+    assert whole(scene, staff=OWN, friends=ALLIES) == "accepted"
+    for name, shown in before.items():
+        assert standing(scene, name) == shown
+    rows = [read_event(row.data) for row in scene["jpn"].rows("gateway:cot-staff")]
+    assert not [one for one in rows if defects(one)]
+    assert whole(scene, staff=OWN, friends=ALLIES) == "duplicate"
+    side = scene["jpn"]
+    again = Node.restore("jpn", side.node.snapshot(), [], side.member.secrets, places())
+    assert differences(again.state.standing, side.node.state.standing) == []
+
+
+@pytest.mark.slow
+def test_an_audience_without_a_picture_gets_that_of_more_partners() -> None:
+    scene = Scene("trilateral")
+    scene.watch(110.0)
+    state = scene["jpn"].node.state
+    korea = frozenset(("JPN", "KOR"))
+    assert korea not in state.picture_audiences()
+    assert frozenset(ALL) in state.event_audiences()
+    assert whole(scene, korea=("JPN", "KOR")) == "accepted"
+    (event,) = state.events.active(korea)
+    wide = next(one for one in state.events.active(frozenset(ALL)) if one.estimate.rows)
+    assert event.estimate is wide.estimate
+    assert "a-u-P" in standing(scene, "korea").values()
+    uids = set(standing(scene, "korea"))
+    scene.watch(116.0)
+    assert event.estimate.rows >= wide.estimate.rows > 0
+    assert uids <= set(on_screen(drawn(scene, "korea")))
+
+
+@pytest.mark.slow
+def test_what_a_group_may_no_longer_see_goes_without_a_word() -> None:
+    scene = Scene("trilateral")
+    whole(scene, staff=OWN, allies=ALLIES)
+    scene.alert()
+    shown, own = standing(scene, "allies"), standing(scene, "staff")
+    assert {"a-u-P", "b-a-o-pan"} <= set(shown.values())
+    count = len(scene["jpn"].rows("gateway:cot-allies"))
+    gone = terms(scene, "jpn", USA=Terms(terms="removed"))
+    give(scene, "jpn", policy_of(scene, "jpn", partners=gone), deliver=False)
+    after = scene["jpn"].rows("gateway:cot-allies")[count:]
+    events = [read_event(row.data) for row in after]
+    assert {one.type for one in events} == {"t-x-d-d"}
+    assert all(b"remarks" not in one.xml and b"callsign" not in one.xml for one in events)
+    assert standing(scene, "allies") == {}
+    assert standing(scene, "staff") == own
+
+
+def test_announced_launches_are_drawn_for_those_who_may_know_and_wiped() -> None:
+    scene = Scene(coalition=notices.coalition("H4-norway"))
+    whole(scene, staff=OWN, both=("JPN", "KOR"))
+    body = notices.notice(scene)
+    assert notices.give(scene, body).answer.outcome == "accepted"
+    for name in ("staff", "both"):
+        (found,) = on_screen(drawn(scene, name)).values()
+        assert (found.type, defects(found)) == ("u-d-f", [])
+        assert b"An announcement, no warning" in found.xml
+        assert b'kind="notice"' in found.xml
+    assert whole(scene, staff=OWN, late=("JPN", "KOR")) == "accepted"
+    assert len(on_screen(drawn(scene, "late"))) == 1
+    withdrawn = msgspec.structs.replace(body, number=2, step="withdrawn")
+    assert notices.give(scene, withdrawn).answer.outcome == "accepted"
+    assert on_screen(drawn(scene, "staff")) == on_screen(drawn(scene, "late")) == {}
+    assert whole(scene, staff=OWN, latest=("JPN", "KOR")) == "accepted"
+    assert drawn(scene, "latest") == []

@@ -130,6 +130,10 @@ def test_a_removed_partner_gets_nothing_more_and_is_not_listened_to(cut_off: Sce
     ("change", "reason"),
     [
         ({"version": 1}, "stale-policy"),
+        (
+            {"version": 2, "rules": (Rule(id="none", to=("KOR",), effect="deny", kinds=("track",)),)},
+            "contradictory",
+        ),
         ({"partner": "USA", "partners": {}}, "foreign-policy"),
         ({"realm": "exercise:other"}, "foreign-policy"),
         ({"ranks": ("secret", "restricted")}, "unusable-policy"),

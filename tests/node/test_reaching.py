@@ -125,7 +125,13 @@ def test_a_relay_that_comes_later_is_given_what_stands_and_keys_it_lacks(desk: S
     end(desk)
     assert [one.purpose for one in line.connect()] == ["end"]
     fresh = Line(desk, "towns-c")
-    assert [one.purpose for one in fresh.connect()] == ["test"], "what is over is not begun again"
+    test, ending, alert = fresh.connect()
+    assert (test.purpose, ending.purpose, alert.purpose) == ("test", "end", "alert")
+    assert fresh.desk.audience(alert, range(HOPS)) == [], "what is over is not begun again"
+    assert fresh.desk.wanted(3, {test.id}, desk.now_ns) == []
+    assert fresh.desk.wanted(3, {test.id, alert.id}, desk.now_ns) == [ending], (
+        "whoever had it elsewhere is told"
+    )
 
 
 @pytest.mark.parametrize(

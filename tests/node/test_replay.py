@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from noroshi.log import Chain, DamagedRecordError, Record
 from noroshi.node import ReplayDiffersError
 from noroshi.node.inputs import TimerDue, decode_input
+from noroshi.sharing import ReleasePolicy
+from noroshi.sharing.release import ReleaseKey
 from noroshi.sharing.streams import streams_of
 from tests.node.scene import Scene, Side, replayed
 
@@ -74,6 +76,23 @@ def test_any_prefix_of_whole_commits_replays(cut: int) -> None:
     records = [record for batch in kept for record in batch.records]
     node = replayed(side.member, records)
     assert node.chain.head == records[-1].hash
+
+
+@pytest.mark.parametrize("node", ["jpn", "usa"])
+def test_what_is_worked_out_once_for_many_messages_is_the_same_as_for_each(
+    monkeypatch: pytest.MonkeyPatch, node: str
+) -> None:
+    """The short way of a release gives the rows and the records of the long one, byte for byte."""
+    side, plain = alerted()[node], ReleasePolicy.plain
+    short: list[bool] = []
+
+    def never(policy: ReleasePolicy, key: ReleaseKey) -> None:
+        short.append(plain(policy, key) is not None)
+
+    monkeypatch.setattr(ReleasePolicy, "plain", never)
+    records = list(side.records())
+    assert replayed(side.member, records).chain.head == records[-1].hash
+    assert any(short)
 
 
 def rechained(records: list[Record], index: int, body: bytes | None) -> list[Record]:

@@ -97,7 +97,8 @@ def foreign(scene: Scene) -> None:
     """Clients' groups, an agency's alert and its update come to Japan, and somebody speaks in an authority's name."""
     at_ns, side = scene.now_ns // 10**9 * 10**9, scene["jpn"]
     own, allies = (
-        GroupRow(name=name, partners=to) for name, to in (("own", ("JPN",)), ("allies", ("JPN", "USA")))
+        GroupRow(name=name, partners=to, whole=True)
+        for name, to in (("own", ("JPN",)), ("allies", ("JPN", "USA")))
     )
     assert side.take(scene.now_ns, Gateways(groups=(own, allies))).answer.outcome == "accepted"
     update = cap(at_ns + 10**9, identifier="wave-2", type_="Update", refers=(("wave-1", at_ns),))
@@ -257,12 +258,13 @@ def names(kind: type) -> set[str]:
 
 
 ELSEWHERE = {
-    "alarms", "area_list", "counts", "counts_said", "counts_shown", "early", "heard_alerts", "heard_warnings", "notices",
-    "passkey_counts", "refused", "relays", "security", "templates", "templates_by", "warrant",
+    "alarms", "area_list", "counts", "counts_said", "counts_shown", "early", "hazard_matters", "heard_alerts",
+    "heard_warnings", "notices", "passkey_counts", "refused", "relays", "relay_lines", "enrolled", "security",
+    "templates", "templates_by", "warrant",
 }  # fmt: skip
 """What the crisis does not bring: incidents do, see `tests.incidents.test_snapshots`. Own areas: `test_warning_life`;
-answers before their question: `test_early`; partners' alerts: `test_relaying`; templates, passkeys and partners'
-warnings: `test_alert_rules`."""
+last hops that sign: `test_proving`; answers before their question: `test_early`; partners' alerts: `test_relaying`;
+agencies' hazards that concern us: `test_hazard_alerts`; templates, passkeys, partners' warnings: `test_alert_rules`."""
 
 
 def test_the_crisis_has_all_that_is_to_be_saved() -> None:

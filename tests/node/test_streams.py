@@ -358,9 +358,9 @@ def test_rows_out_of_place_move_nothing(
 
 # --- a stepped clock ------------------------------------------------------------------------------------------------
 
-MOVED = {"timers", "chain", "outboxes", "pruned_ns", "now_ns", "warned"}
+MOVED = {"timers", "chain", "outboxes", "pruned_ns", "now_ns", "warned", "standing"}
 """What a stepped clock touches: timers, log and staff stream; and a new hour is one for any input: what was warned of
-then has run out by its own time."""
+or stood on a client's map then has run out by its own time."""
 
 
 @pytest.mark.slow

@@ -263,10 +263,12 @@ def test_a_newer_list_of_our_root_takes_the_place_and_nothing_else_does() -> Non
     assert given(newer, scene.root_secret("KOR")) == "bad-signature"
     assert given(newer, party="partner:USA") == "not-by-this-way"
     assert given(areas_until(START_NS, 1.0, 3)) == "area-list-expired"
-    assert given(areas_until(START_NS, 9e5, 1)) == "stale-areas"
+    assert given(areas_until(START_NS, 9e5, 1)) == "contradictory"
     assert alarms(scene) == ["area-list-near-expiry"]
     assert given(newer) == "accepted"
     assert scene["jpn"].staff("alarm")[-1]["state"] == "cleared"
+    assert given(areas_until(START_NS, 8e5, 2)) == "contradictory"
+    assert given(areas_until(START_NS, 9e5, 1)) == "stale-areas"
     assert given(newer) == "duplicate"
     scene.watch(100.0)
     issued = next(row for row in side.staff("warning") if row["state"] == "issued")

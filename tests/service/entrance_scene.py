@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from noroshi.exercise.coalition import Coalition, Member, found
-from noroshi.exercise.parts import Relay
+from noroshi.exercise.scenario import Relay
 from noroshi.geo.places import decode
 from noroshi.messages import Ed25519, label_for
 from noroshi.messages.bodies import Body, RemarkBody

@@ -103,12 +103,12 @@ def test_every_door_of_a_real_node(tmp_path: Path, capsys: pytest.CaptureFixture
         asyncio.run(asyncio.wait_for(scenario(place, tmp_path, start_ns), 60.0))
     out = capsys.readouterr().out
     assert "good.xml: taken" in out
-    assert "bad.xml: refused: malformed-cap" in out
+    assert "悪い.xml: refused: malformed-cap" in out
     assert {row["identifier"] for row in shown(place, "hazard")} == {"by-feed", "by-http", "by-hand"}
     reasons = [row["reason"] for row in shown(place, "refusal")]
     assert reasons.count("malformed-cap") == 2
     assert {"oversize", "malformed-relay"} <= set(reasons)
-    assert {row["party"] for row in shown(place, "refusal")} >= {"hand:api", "hand:bad.xml"}
+    assert {row["party"] for row in shown(place, "refusal")} >= {"hand:api", "hand:悪い.xml"}
     (relay,) = shown(place, "relayed")
     assert (relay["verdict"], relay["unit"]) == ("unverified", "jp-cabsec")
     assert [row["state"] for row in shown(place, "hazard-feed")] == ["fresh"]
@@ -155,6 +155,6 @@ async def given(place: NodeDir, folder: Path, start_ns: int) -> None:
         "reason"
     ] == "malformed-relay"
     (folder / "good.xml").write_bytes(cap(start_ns, identifier="by-hand"))
-    (folder / "bad.xml").write_bytes(b"<!DOCTYPE a><a/>")
-    arguments = ["node", "hazard", str(place.path), str(folder / "good.xml"), str(folder / "bad.xml")]
+    (folder / "悪い.xml").write_bytes(b"<!DOCTYPE a><a/>")
+    arguments = ["node", "hazard", str(place.path), str(folder / "good.xml"), str(folder / "悪い.xml")]
     assert await asyncio.to_thread(main, arguments) == 1

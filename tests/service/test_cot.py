@@ -9,11 +9,13 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from lxml import etree
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
@@ -63,10 +65,14 @@ def played(folder: Path, cot: CotConfig, part: Callable[[CotScene], Awaitable[No
     asyncio.run(scene())
 
 
+MADE = count()
+
+
 def event(type_: str, detail: str, uid: str = "client-1") -> bytes:
-    """An event of a client."""
+    """An event of a client, each a millisecond after the one before."""
+    made = f"2026-01-01T00:00:00.{next(MADE):03d}Z"
     return (
-        f'<event version="2.0" uid="{uid}" type="{type_}" how="h-e" time="2026-01-01T00:00:00Z"'
+        f'<event version="2.0" uid="{uid}" type="{type_}" how="h-e" time="{made}"'
         f' start="2026-01-01T00:00:00Z" stale="2126-01-01T00:00:00Z"><point lat="35.5" lon="139.25" hae="0.0" ce="9.9"'
         f' le="9.9"/><detail>{detail}</detail></event>'
     ).encode()
@@ -297,12 +303,35 @@ def test_only_a_bound_connection_speaks_for_its_post(tmp_path: Path) -> None:
         assert says(scene)[-1] == f"{DUTY} to jp-fdma through the TAK group staff: all well"
         await scene.until("positions-not-shared", "staff")
         assert scene.gateway.counts("staff")["relayed"] == 0
+        await repeats(scene, bound)
         for number in range(40):
             bound.writer.write(event("b-t-f", f"<remarks>flood {number}</remarks>"))
         await bound.until("b-t-f", "too much at once")
         await scene.until("refused:too-much-at-once", "staff", 15)
 
     played(tmp_path, config(CotServer(group="staff", port=port)), part)
+
+
+async def repeats(scene: CotScene, bound: Client) -> None:
+    """The same event again has no effect; another one of its name and time, or not of now, is refused with a reason."""
+    first = event("b-t-f", "<remarks>the bridge is open</remarks>")
+    bound.writer.write(first)
+    await scene.until("remark:accepted", "staff", 2)
+    bound.writer.write(first)
+    await bound.until("b-t-f", "repeated")
+    bound.writer.write(first.replace(b"open", b"shut"))
+    await bound.until("b-t-f", "contradictory")
+    for changed, reason in (
+        ((b'time="2026', b'time="2126'), "future-dated"),
+        ((b'stale="2126', b'stale="2026'), "stale"),
+        ((b' time="2026', b' when="2026'), "no-time"),
+    ):
+        bound.writer.write(event("b-t-f", "<remarks>late</remarks>").replace(*changed))
+        await bound.until("b-t-f", reason)
+    assert not [one for one in says(scene) if "shut" in one or "late" in one]
+    counts = scene.gateway.counts("staff")
+    assert (counts["repeated"], counts["remark:accepted"]) == (1, 2)
+    assert all(counts[f"refused:{one}"] == 1 for one in ("contradictory", "future-dated", "stale", "no-time"))
 
 
 def test_positions_are_shared_where_the_group_says_so_and_marked(tmp_path: Path) -> None:
@@ -415,12 +444,12 @@ def test_a_client_that_reads_nothing_harms_nobody_and_finds_every_warning(tmp_pa
         ({"groups": [{"name": "Staff!", "partners": ["JPN"]}]}, "wrong form"),
         ({"groups": [{"name": "a", "partners": ["USA"]}]}, "JPN is not among them"),
         ({"groups": [{"name": "a", "partners": ["JPN"]}] * 2}, "named twice"),
-        ({"servers": [{"group": "a", "port": 1}]}, "no group 'a'"),
+        ({"servers": [{"group": "a", "port": 3}]}, "no group 'a'"),
         ({"groups": [{"name": "a", "partners": ["JPN"]}], "servers": [{"group": "a", "port": 0}]}, "no port"),
         (
             {
                 "groups": [{"name": "a", "partners": ["JPN"]}],
-                "servers": [{"group": "a", "port": 1, "host": "0.0.0.0"}],
+                "servers": [{"group": "a", "port": 3, "host": "0.0.0.0"}],
             },
             "encrypted only",
         ),
@@ -453,6 +482,7 @@ def test_a_client_is_let_in_by_the_command_line(tmp_path: Path, capsys: pytest.C
     node, cards = str(made.path), str(tmp_path / "cards")
     assert main(["node", "cot-client", node, "tablet", "--group", "staff", "--out", cards, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
+    assert "server" not in told, "there is no server with TLS yet"
     clients = load(made.path).config.cot.clients
     assert told["certificate_sha256"] == clients[-1].certificate_sha256
     assert (tmp_path / "cards" / "tablet.p12").stat().st_mode & 0o077 == 0
@@ -472,3 +502,105 @@ def test_a_client_is_let_in_by_the_command_line(tmp_path: Path, capsys: pytest.C
     assert last.token_sha256 == hashlib.sha256(token.encode()).hexdigest()
     assert main(["node", "status", node]) == 0
     assert "group staff (JPN): 0 clients" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_data_package_has_all_that_a_tablet_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its certificates open a connection, its settings name the server; locked as Android's own reader takes it."""
+    import zipfile
+
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    from noroshi.cli.main import main
+
+    made = made_node(tmp_path)
+    served = CotServer(group="staff", port=8089, host="0.0.0.0", transport="tls")
+    made = made.with_config(msgspec.structs.replace(made.config, cot=config(served)))
+    cards = tmp_path / "cards"
+    given = ["cot-client", str(made.path), "tablet", "--group", "staff", "--out", str(cards)]
+    assert main(["node", *given, "--host", "node.example", "--passphrase", "over & out", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["server"] == "node.example:8089:ssl"
+    for name, folder, kept in (("tablet.zip", "certs/", "cert/"), ("tablet-itak.zip", "", "")):
+        with zipfile.ZipFile(cards / name) as packed:
+            files = {one: packed.read(one) for one in packed.namelist()}
+        listed = [
+            one.get("zipEntry") for one in etree.fromstring(files["MANIFEST/manifest.xml"]).iter("Content")
+        ]
+        assert sorted(map(str, listed)) == sorted(set(files) - {"MANIFEST/manifest.xml"})
+        entries = etree.fromstring(files[f"{folder}preference.pref"]).iter("entry")
+        settings = {one.get("key"): one.text for one in entries}
+        assert settings["connectString0"] == "node.example:8089:ssl"
+        assert settings["certificateLocation"] == settings["certificateLocation0"] == f"{kept}tablet.p12"
+        assert settings["clientPassword"] == "over & out"
+        for inside in ("tablet.p12", "authority.p12"):
+            assert bytes.fromhex("2a864886f70d010c0103") in files[folder + inside], "triple DES"
+        key, card, others = pkcs12.load_key_and_certificates(files[f"{folder}tablet.p12"], b"over & out")
+        assert key is not None
+        assert card is not None
+        known = pkcs12.load_pkcs12(files[f"{folder}authority.p12"], b"over & out")
+        assert [one.certificate for one in known.additional_certs] == others
+        card.verify_directly_issued_by(others[0])
+
+
+# --- what people do with their clients ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_another_version_is_declined_and_xml_goes_on(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+
+    async def part(scene: CotScene) -> None:
+        client = await Client.to(port)
+        await client.until("t-x-takp-v")
+        for wish in ('<TakControl><TakRequest version="2"/></TakControl>', "<TakControl/>", ""):
+            client.writer.write(event("t-x-takp-q", wish))
+            answer = await client.until("t-x-takp-r")
+            assert b'status="false"' in answer.xml
+        client.writer.write(event("t-x-c-t", "", uid="ping-1"))
+        first = await asyncio.wait_for(client.reader.readexactly(1), PATIENCE_S)
+        assert first == b"<", "still XML"
+        client.take(client.frames.feed(first))
+        await client.until("t-x-c-t-r")
+        client.writer.write(event("t-x-takp-q", '<TakControl><TakRequest version="1"/></TakControl>'))
+        assert b'status="true"' in (await client.until("t-x-takp-r")).xml
+        client.writer.write(event("t-x-c-t", "", uid="ping-2"))
+        assert await asyncio.wait_for(client.reader.readexactly(1), PATIENCE_S) == b"\xbf", "TAK messages"
+
+    played(tmp_path, config(CotServer(group="staff", port=port)), part)
+
+
+REPORTS = {
+    '<emergency type="911 Alert">ANN</emergency>': ("b-a-o-tbl", "Emergency of ANN raised (911 Alert) at "),
+    '<emergency cancel="true">ANN</emergency>': ("b-a-o-can", "Emergency of ANN ended at "),
+    '<archive/><contact callsign="H.1"/><remarks>two of them</remarks>': (
+        "a-h-A-M-F",
+        "Marked by hand: H.1 (hostile, in the air) at 35.50000, 139.25000: two of them",
+    ),
+    '<contact callsign="smoke"/>': ("b-m-p-s-m", "smoke at 35.50000, 139.25000: no words"),
+}
+"""What people do in their clients, and what the timeline shows of it."""
+
+
+@pytest.mark.slow
+def test_what_people_mark_and_raise_is_a_word_of_their_post_and_no_detection(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+
+    async def part(scene: CotScene) -> None:
+        client = await Client.to(port)
+        client.writer.write(f'<auth><cot username="x" password="{TOKEN}"/></auth>'.encode())
+        for number, (detail, (kind, words)) in enumerate(REPORTS.items(), 1):
+            for _ in range(3):  # clients send such things again and again, each with its own time
+                client.writer.write(event(kind, detail, uid=f"report-{number}"))
+            await scene.until("remark:accepted", "staff", number)
+            assert any(words in one for one in says(scene))
+        await scene.until("repeated", "staff", 2 * len(REPORTS))
+        kinds = {json.loads(row.data)["type"] for row in scene.shell.store.outbox("staff", 0, 1_000)}
+        assert "remark" in kinds
+        assert not kinds & {"event", "picture", "track", "warning"}
+        assert scene.gateway.counts("staff")["relayed"] == 0
+        marks = list(scene.shell.store.outbox("gateway:cot-staff", 0, 1_000))
+        assert marks == [], "it is drawn for nobody"
+
+    played(tmp_path, config(CotServer(group="staff", port=port)), part)

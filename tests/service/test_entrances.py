@@ -21,7 +21,7 @@ from noroshi.cli.main import main
 from noroshi.clock import seconds
 from noroshi.geo.placefile import table_path
 from noroshi.geo.places import decode
-from noroshi.messages.bodies import AcknowledgementBody
+from noroshi.messages.bodies import AcknowledgementBody, RemarkBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import Lane
 from noroshi.messages.trust import REAL
@@ -74,6 +74,13 @@ def _post(scene: Scene, node: str) -> str:
     return POST if node == "jpn" else min(scene.coalition.member(node).seats)
 
 
+def contradicting(scene: Scene, node: str, raw: bytes) -> bytes:
+    """Other words of the same post under the id of a message of its own, rightly signed."""
+    said = msgspec.msgpack.decode(msgspec.msgpack.decode(raw)[0])
+    body = RemarkBody(unit=said["unit"], text="EXERCISE all is lost")
+    return scene.sealed(node, body, post=said["post"], id=said["id"])
+
+
 async def by_link(scene: Scene) -> dict[str, set[str]]:
     """A partner whose link key has been stolen, or whose node has gone mad."""
     async with scene.link() as link:
@@ -86,6 +93,7 @@ async def by_link(scene: Scene) -> dict[str, set[str]]:
         link.row(scene.sealed("kor", AcknowledgementBody(of=bytes(16), unit="jp-fdma"), "acknowledgement"))
         link.row(good)
         link.row(good)
+        link.row(contradicting(scene, "kor", good))
         await seen(lambda: "repeated" in counts(scene).get("partner:KOR", {}))
         link.upto[Lane.NOTICE] += 5
         link.row(good)
@@ -95,7 +103,7 @@ async def by_link(scene: Scene) -> dict[str, set[str]]:
             link.writer.write(junk)
             assert await link.reader.read() is not None
     want = {reason for reason, _ in messages(scene, "kor")}
-    own = {"our-own-message-came-back", "not-this-partners-way", "repeated"}
+    own = {"our-own-message-came-back", "not-this-partners-way", "repeated", "contradictory"}
     return {"partner:KOR": want | own, "door:link KOR": {"malformed-frame"}}
 
 
@@ -115,6 +123,7 @@ async def by_page(scene: Scene) -> dict[str, set[str]]:
     good = scene.remark()
     assert (await give(good))["outcome"] == "accepted"
     assert (await give(good))["outcome"] == "duplicate"
+    assert (await give(contradicting(scene, "jpn", good)))["reason"] == "contradictory"
     assert (await give(scene.remark(), "post:jp-pm.duty"))["reason"] == "not-this-posts-message"
     assert (await give(scene.remark("kor")))["reason"] in ("not-this-posts-message", "not-its-unit")
     for body in (
@@ -128,7 +137,7 @@ async def by_page(scene: Scene) -> dict[str, set[str]]:
     status, _ = await in_thread(scene.ask, "POST", "/api/input", token, b"\x90" * (5 << 20))
     assert status == 413
     assert (await in_thread(scene.ask, "POST", "/api/input", "wrong", b"\x90"))[0] == 403
-    return {party: {reason for reason, _ in listed}}
+    return {party: {reason for reason, _ in listed} | {"contradictory", "repeated"}}
 
 
 async def by_feed(scene: Scene) -> dict[str, set[str]]:
@@ -359,7 +368,11 @@ def nothing_changed(scene: Scene, upto: int) -> list[str]:
     before = Node.replay("before", records[:upto], secrets, places)
     after = Node.replay("after", records, secrets, places)
     found = differences(before.state, after.state, COUNTERS)
-    return [one for one in found if not one.startswith((".known", ".trust", ".policy._", ".links"))]
+    return [
+        one
+        for one in found
+        if not one.startswith((".known", ".trust", ".policy._", ".links", ".relay_lines"))
+    ]
 
 
 @pytest.mark.slow

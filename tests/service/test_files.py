@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from noroshi.errors import InputError, OperatorError
-from noroshi.service.files import make_private, read_file, write_file
+from noroshi.service.files import given_text, make_private, read_file, write_file
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o277])
@@ -83,3 +83,27 @@ def test_a_missing_file_is_told_with_its_hint(tmp_path: Path) -> None:
         read_file(tmp_path / "nothing", "ask for it")
     with pytest.raises(InputError, match="it cannot be read"):
         read_file(tmp_path, "ask for it")
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "words"),
+    [
+        ("nothing", None, "nothing is here; ask for it"),
+        ("latin", b"a: 1\nb: \xe9\n", ":2: not readable as UTF-8; save the file as UTF-8"),
+        ("long", b"x" * 65, "larger than 64 bytes"),
+        ("zero\0byte", None, "it cannot be read: embedded null byte; ask for it"),
+        (".", None, "it cannot be read: Is a directory; ask for it"),
+    ],
+)
+def test_a_text_that_a_person_names_is_read_or_refused_in_one_sentence(
+    tmp_path: Path, name: str, raw: bytes | None, words: str
+) -> None:
+    path = tmp_path / name
+    if raw is not None:
+        path.write_bytes(raw)
+    with pytest.raises(InputError) as refused:
+        given_text(path, "ask for it", most=64, missing="nothing is here")
+    assert words in str(refused.value)
+    good = tmp_path / "狼煙.yaml"
+    good.write_bytes("狼煙\r\n".encode())
+    assert given_text(str(good), "", most=64) == "狼煙\n"

@@ -84,3 +84,19 @@ def test_a_figure_that_cannot_be_meant_is_refused_by_its_name(place: str, value:
         parse_config(with_field(place, value), "node.json")
     assert refused.value.field.startswith(place.partition(".")[0])
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "other"),
+    [("127.0.0.1", 1002, "page"), ("0.0.0.0", 1001, "link"), ("127.0.0.1", 1003, "relays")],
+)
+def test_two_entrances_at_one_port_are_refused(host: str, port: int, other: str) -> None:
+    data = json.loads(config_bytes(LEAST)) | {"relays": {"port": 1003}}
+    servers = [{"group": "staff", "port": 1004}, {"group": "staff", "port": port, "host": host}]
+    data["cot"] = {"groups": [{"name": "staff", "partners": ["JPN"]}], "servers": servers[:1]}
+    parse_config(json.dumps(data), "node.json")
+    data["cot"]["servers"] = servers
+    with pytest.raises(InputError) as refused:
+        parse_config(json.dumps(data), "node.json")
+    assert refused.value.field == "cot.servers[1].port"
+    assert refused.value.cause == f"{port} is the port of {other} as well"

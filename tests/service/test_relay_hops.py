@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from noroshi.command.relaying import NotPassedOn, PassOn, hello_code, hop_key, judged, receipt_code
+from noroshi.command.hop_keys import hello_code, hop_key, receipt_code
+from noroshi.command.passing import NotPassedOn, PassOn, judged
 from noroshi.geo.placefile import table_path
 from noroshi.messages import KINDS, Message, TrustStore, Unverified, verify
 from noroshi.messages.bodies import AlertBody
 from noroshi.node.inputs import Received
 from noroshi.service.clocks import RealClock
+from noroshi.service.hop_wires import HopAddress
 from noroshi.service.last_hop import Believed, LastHop
 from noroshi.service.ports import listen_on
 from noroshi.service.relay_frames import (
@@ -52,11 +55,13 @@ class Relay:
         self.line = line
         self.hops = LastHops(line.desk, Stood(line.scene), lambda: (), lambda: None)
 
-    async def open(self) -> tuple[str, int]:
+    async def open(
+        self, scheme: str = "tcp", context: ssl.SSLContext | None = None, pin: str = ""
+    ) -> HopAddress:
         sock = listen_on("127.0.0.1", 0, "last hops", "listen.port")
-        await self.hops.start(sock)
-        address: tuple[str, int] = sock.getsockname()
-        return address
+        self.hops.start(sock, context, by_socket=scheme.startswith("ws"))
+        host, port = sock.getsockname()
+        return HopAddress(host, port, scheme, pin)
 
     def fetch(self) -> list[PassOn]:
         """What its node has for it, passed on."""
@@ -129,9 +134,9 @@ def test_last_hops_go_from_relay_to_relay_and_receive_all_once(scene: Scene) -> 
     assert other.line.desk.counts.bad_receipts == 0
 
 
-async def speak(address: tuple[str, int], *said: Callable[[bytes], bytes]) -> list[object]:
+async def speak(address: HopAddress, *said: Callable[[bytes], bytes]) -> list[object]:
     """What a relay answers to somebody who says this, given its challenge, until it closes or is silent."""
-    reader, writer = await asyncio.open_connection(*address)
+    reader, writer = await asyncio.open_connection(address.host, address.port)
     splitter = Splitter(1 << 20)
     heard: list[object] = []
     try:
@@ -176,7 +181,7 @@ def test_whoever_is_no_last_hop_is_shown_the_door(
         heard = await speak(address, said)
         assert isinstance(heard[-1], ByeFrame)
         assert heard[-1].reason.startswith(reason)
-        assert (relay.hops.refused, relay.hops.here) == (1, {})
+        assert (relay.hops.refused.total(), relay.hops.here) == (1, {})
         relay.hops.close("")
 
     asyncio.run(play())
@@ -240,7 +245,9 @@ def test_a_test_of_readiness_is_no_alert_to_anybody(quiet: Scene) -> None:
         with pytest.raises(msgspec.ValidationError):
             msgspec.msgpack.decode(message.envelope.body, type=KINDS[kind].body)
     shown: list[int] = []
-    hop = LastHop(0, b"", [("127.0.0.1", 1)], believed(line), lambda hop, message: shown.append(hop))
+    hop = LastHop(
+        0, b"", [HopAddress("127.0.0.1", 1)], believed(line), lambda hop, message: shown.append(hop)
+    )
     assert hop.took(found.raw) is not None
     assert shown == []
     given = Received(party="post:jp-cabsec.watch", number=0, raw=found.raw)

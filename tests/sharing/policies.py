@@ -10,7 +10,7 @@ import msgspec
 from noroshi.messages import Certificate, KeyedHash, Label, Message, certify, seal
 from noroshi.messages.bodies import Body, EventBody, TrackBody
 from noroshi.messages.envelope import Envelope
-from noroshi.service.release_files import read_structure
+from noroshi.service.structure_files import read_structure
 from noroshi.sharing import ReleasePolicy
 from noroshi.sharing.policy import Policy, Rule, Terms, default_policy, faults
 from noroshi.structure import Structure
@@ -23,7 +23,9 @@ WIRES = (("JPN", "USA"), ("USA", "KOR"))
 ALL_WIRES = (*WIRES, ("JPN", "AUS"), ("JPN", "FRA"), ("JPN", "KOR"))
 SCHEME = KeyedHash()
 REALM = "exercise:t"
-STRUCTURES: dict[str, Structure] = {name: read_structure(name) for name in ("before", "after", "trilateral")}
+STRUCTURES: dict[str, Structure] = {
+    name: read_structure(name)[1] for name in ("before", "after", "trilateral")
+}
 TRACK = TrackBody(
     track=b"t" * 16,
     sequence=1,

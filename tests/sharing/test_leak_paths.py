@@ -164,7 +164,17 @@ def test_path_1_an_edition_holds_the_fields_of_its_kind_and_no_other(name: str) 
 
 FREE_TEXT = {
     "decision": {"typed"},
-    "alert": {"texts.headline", "texts.description", "texts.instruction", "web", "contact"},
+    "alert": {
+        "texts.headline",
+        "texts.description",
+        "texts.instruction",
+        "web",
+        "contact",
+        "hazard.sender",
+        "hazard.agency",
+        "hazard.agency_ja",
+        "hazard.agency_ko",
+    },
     "remark": {"text"},
     "inject": {"text"},
     "notice": {"title"},
@@ -173,7 +183,7 @@ FREE_TEXT = {
 }
 """Words of people, or made from templates bound to a realm (and where to read more), that two posts have signed; what a
 person typed to confirm an alert, which is refused unless it is the alert's realm and audience; and, quoted, what
-somebody else has said in public: an agency's address, an outlet's words in an authority's name.
+somebody else has said in public: an agency's address, what our root calls it, an outlet's words in an authority's name.
 """
 
 NAMES = {

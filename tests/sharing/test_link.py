@@ -84,6 +84,7 @@ def test_repeated_rows_are_dropped_and_gaps_end_the_link() -> None:
     assert one.receive(b"".join(frame("row", 2, number, b"c") for number in (-1, 0, 7, 8, 9, 10)), 0) == [
         Row(2, 10, b"c")
     ]
+    assert one.repeated == 5
     assert one.receive(frame("row", 1, 8, b"each lane counts for itself"), 0) != []
     with pytest.raises(LinkProtocolError, match="row 12 came after 10"):
         one.receive(frame("row", 2, 12, b""), 0)

@@ -12,7 +12,8 @@ import pytest
 
 from noroshi.documents import parse
 from noroshi.errors import InputError
-from noroshi.service.release_files import packaged_policies, read_policy, read_structure
+from noroshi.service.release_files import packaged_policies, read_policy
+from noroshi.service.structure_files import read_structure
 from noroshi.sharing.policy import Budget, Policy, Rule, Terms
 from noroshi.sharing.policy_check import CODES, Finding, findings, structure_findings
 from noroshi.sharing.policy_file import load_policy, published_schema
@@ -193,7 +194,7 @@ def test_a_budget_on_warnings_is_found() -> None:
 
 def edges(policy: Policy, structure: str) -> list[Finding]:
     return [
-        one for one in structure_findings(policy, read_structure(structure)) if one.code.startswith("edge")
+        one for one in structure_findings(policy, read_structure(structure)[1]) if one.code.startswith("edge")
     ]
 
 

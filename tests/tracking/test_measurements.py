@@ -53,6 +53,44 @@ def test_an_impossible_row_is_refused_by_its_number(
     assert isinstance(caught.value, PartnerError)
 
 
+@pytest.mark.parametrize(("column", "part", "wrong", "says"), BAD)
+def test_rows_that_are_looked_at_one_by_one_meet_the_same_rules(
+    column: str, part: int | None, wrong: float, says: str
+) -> None:
+    good = rows()[:1]
+    values = np.array(getattr(good, column))
+    values[(0,) if part is None else (0, part)] = wrong
+    if column == "site_m" and wrong == 0.5:
+        values[0] = 0.5
+    with pytest.raises(MeasurementError, match=says) as caught:
+        replace(good, **{column: values})
+    assert caught.value.row == 0
+
+
+EDGES = (
+    ("value", 0, 1e8), ("value", 1, 3 * np.pi), ("value", 1, -3.2), ("value", 2, np.pi / 2), ("value", 2, -1.51),
+    ("sigma", 0, 1e5), ("sigma", 1, 0.2), ("clock_sigma_s", None, 60.0), ("rate", 0, -20e3), ("rate", 1, 20e3),
+    ("bias_sigma", 0, 1e5), ("bias_sigma", 2, 0.2), ("time_ns", None, 0),
+)  # fmt: skip
+"""The largest values that are lawful, some of which the quick look leaves to the long one."""
+
+
+@pytest.mark.parametrize(("column", "part", "edge"), EDGES)
+def test_the_largest_lawful_values_pass_in_one_row_as_in_many(
+    column: str, part: int | None, edge: float
+) -> None:
+    for count in (1, 9):
+        good = rows()[:count]
+        values = np.array(getattr(good, column))
+        values[..., slice(None) if part is None else part] = edge
+        assert len(replace(good, **{column: values})) == count
+        if edge:
+            values[..., slice(None) if part is None else part] = edge * 1.001
+            if abs(edge) not in (3.2, 1.51):
+                with pytest.raises(MeasurementError):
+                    replace(good, **{column: values})
+
+
 def test_columns_of_different_length_or_kind_are_refused() -> None:
     good = rows()[:3]
     with pytest.raises(MeasurementError, match="value"):

@@ -60,6 +60,16 @@ def test_a_level_that_is_reached_nowhere_has_no_contour() -> None:
     assert contours(None, None, RULES) == ()
 
 
+def test_levels_asked_for_together_are_what_each_is_alone() -> None:
+    track, levels = course(sigma_m=60_000.0), (0.05, 0.1, 0.5, 0.9)
+    together = contours(track, None, RULES, levels)
+    assert together == tuple(one for level in levels for one in contours(track, None, RULES, (level,)))
+    assert len(together) > 1
+    wide = beside_m(100_000.0, track.cross_sigma_m, np.array(levels)[:, None])
+    for level, row in zip(levels, wide, strict=True):
+        assert np.array_equal(row, beside_m(100_000.0, track.cross_sigma_m, level), equal_nan=True)
+
+
 def test_beyond_the_fall_a_contour_ends_as_far_as_the_error_along_the_track_lets_it() -> None:
     track = across(41.0, 130.0, 90.0, 20_000.0)
     along_m = np.random.default_rng(3).standard_normal(DRAWS) * 20_000.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tests.web.bad_night import bad_night
 from tests.web.driving import chromium, opened, wait_live, wait_row
 from tests.web.staff_server import StaffServer
 from tests.web.synthetic_stream import hello, moment_ms, stream
@@ -20,9 +21,13 @@ def main() -> None:
     parser.add_argument("--language", default="en")
     parser.add_argument("--realm", default="exercise", choices=["exercise", "real"])
     parser.add_argument("--keys", default="", help="keys pressed before the picture, with spaces between")
+    parser.add_argument("--trouble", action="store_true", help="with alarms, refusals and counts that differ")
+    parser.add_argument("--panel", default="", help="scroll to this panel first")
     given = parser.parse_args()
     width, height = (int(part) for part in given.size.split("x"))
     rows = stream(given.at)
+    if given.trouble:
+        rows += bad_night(given.at, rows[-1][0])
     with (
         StaffServer(STATIC, "look", hello(given.at, realm_kind=given.realm)) as server,
         chromium() as browser,
@@ -37,6 +42,8 @@ def main() -> None:
         for key in given.keys.split():
             page.keyboard.press(key)
             page.wait_for_timeout(300)
+        if given.panel:
+            page.evaluate("name => document.getElementById(name).scrollIntoView()", given.panel)
         page.screenshot(path=str(given.out))
 
 

@@ -79,3 +79,60 @@ def test_an_agencys_alert_is_its_own_word_and_goes_when_it_is_over(shown: tuple[
     wait_row(page, 3)
     page.wait_for_function("() => !document.querySelector('#hazards article.hazard')")
     page.wait_for_function(f"() => !({roles})().includes('hazard')")
+
+
+CODED = HAZARD | {
+    "hazard": "cc",
+    "id": "dd",
+    "identifier": "wave-2",
+    "rings": [RING],
+    "by_geocode": ["North coast"],
+}
+DRAFTED: dict[str, Any] = {
+    "type": "hazard-alert", "time_ms": moment_ms(AT_S), "says": "it concerns Aomori", "hazards": ["cc"], "state": "open",
+    "held": False, "reason": "", "agency": "Agency of Waves", "event": "Tsunami warning", "headline": "EXERCISE",
+    "identifier": "wave-2", "regions": ["Aomori"], "people": 1,
+}  # fmt: skip
+TASK: dict[str, Any] = {
+    "type": "task", "time_ms": moment_ms(AT_S), "says": "", "task": "originate:1", "action": "originate-alert",
+    "duty": "watch", "unit": "jp-cabsec", "posts": ["jp-cabsec.watch"], "title": "Originate the alert for Aomori",
+    "deadline_ms": moment_ms(AT_S + 100), "state": "open", "event": "",
+    "answer": {
+        "kind": "decision", "confirm": "exercise Aomori",
+        "shown": {
+            "texts": [{"language": "en", "headline": "EXERCISE. Tsunami", "description": "", "instruction": ""}],
+            "recipients": ["jp-fdma"],
+            "hazard": {
+                "agency": "Agency of Waves", "sender": "waves@agency.example", "identifier": "wave-2",
+                "event": "Tsunami warning", "headline": "EXERCISE. <b>Waves</b>", "severity": "Extreme",
+                "urgency": "Immediate", "certainty": "Likely", "signature": "signed", "entrance": "feed:waves",
+                "ours": ["Aomori"],
+            },
+        },
+    },
+}  # fmt: skip
+
+
+@pytest.mark.soak
+def test_a_draft_says_on_whose_word_it_rests_and_is_reached_by_keyboard(
+    shown: tuple[StaffServer, Page],
+) -> None:
+    server, page = shown
+    server.give([(3, "", CODED), (4, "", DRAFTED), (5, "", TASK)])
+    wait_row(page, 5)
+    card = page.locator('#hazards article[data-hazard="wave-2"]')
+    assert "area by geocode: North coast" in card.inner_text()
+    assert card.locator('[data-hazard-alert="open"]').count() == 1
+    word = page.locator("section.on-word")
+    assert "Agency of Waves, not seen by our own sensors" in word.inner_text()
+    assert "EXERCISE. <b>Waves</b>" in word.inner_text()  # as it came, and text
+    assert "Ours of it: Aomori" in word.inner_text()
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.className === 'on-word'"):
+            break
+    else:
+        pytest.fail("no key leads to it")
+    server.give([(6, "", DRAFTED | {"held": True})])
+    wait_row(page, 6)
+    assert "NOT SAID TO THE PUBLIC" in card.inner_text()

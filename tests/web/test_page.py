@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.web import driving
+from tests.web.bad_night import bad_night
 from tests.web.staff_server import StaffServer
 from tests.web.synthetic_stream import ALERT, hello, moment_ms, stream
 
@@ -282,3 +283,57 @@ def test_nothing_is_cut_off_sideways_and_no_word_is_small(
           .filter(e => parseFloat(getComputedStyle(e).fontSize) < 14).map(e => e.outerHTML.slice(0, 80))"""
     )
     assert small == []
+
+
+def test_a_bad_night_shows_who_was_refused_why_and_what_is_silent(
+    browser: Browser, server: StaffServer
+) -> None:
+    page = _shown(browser, server)
+    rows = stream(AT_S)
+    trouble = bad_night(AT_S, rows[-1][0])
+    server.give([*rows, *trouble])
+    driving.wait_row(page, trouble[-1][0])
+    assert driving.words(page, "#glance a[href='#alarms']") == "▲ Alarms 3 open"
+    alarms = driving.words(page, "#alarms")
+    assert "signed two different contents of one warning" in alarms
+    assert "towns-b" in alarms
+    refused = driving.words(page, "#refusals")
+    for said in (
+        "Link · KOR 422 412 × of another realm (foreign-realm), 7 × came before (repeated), 3 × wrongly signed",
+        "90120 × not entitled (not-entitled:input)",
+        "90621 refused or repeated, from 8 sources",
+        "Notice · USA usa",
+    ):
+        assert said in refused, refused
+    assert page.locator("#security li").first.get_attribute("data-level") == "alarm"
+    assert page.locator("[data-way='relay:towns-b'] .caution").inner_text() == "✕ silent"
+    assert "1702 of 1741 last hops connected" in driving.words(page, "[data-way='relay:towns-a']")
+    assert "23 clients" in driving.words(page, "[data-way='gateway:staff']")
+    assert "COUNTS DIFFER" in driving.words(page, "#counts")
+    assert "KOR 3" in driving.words(page, "#counts")
+    for key, panel in (("r", "refusals"), ("b", "alarms"), ("c", "counts"), ("o", "gateways")):
+        page.keyboard.press(key)
+        assert page.evaluate("() => document.activeElement.id") == panel
+    driving.wait_until(
+        page, "document.querySelector('#at-once').textContent.includes('two different contents')"
+    )
+    for language, said in (("ja", "信用できないもの"), ("ko", "믿을 수 없는 것")):
+        page.keyboard.press("l")
+        driving.wait_until(page, f"document.documentElement.lang === '{language}'")
+        assert said in driving.words(page, "#refusals")
+
+
+def test_a_bad_night_fits_a_telephone(browser: Browser, server: StaffServer) -> None:
+    rows = stream(AT_S)
+    server.give([*rows, *bad_night(AT_S, rows[-1][0])])
+    page = driving.opened(browser, server.address, 390, 844)
+    driving.wait_row(page, rows[-1][0])
+    assert not page.locator("#legend").is_visible(), "it would hide the map"
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('.panel, .panel td, .panel th, .glance .part, .band > *')]
+          .filter(one => one.offsetParent && one.scrollWidth > one.clientWidth + 1
+                         && getComputedStyle(one).textOverflow !== 'ellipsis')
+          .map(one => `${one.id || one.className} ${one.textContent.slice(0, 40)}`)"""
+    )
+    assert cut == []

@@ -8,7 +8,7 @@ export interface KeyActions {
   zoom(): void;
   legend(): void;
   partner(index: number): void;
-  focus(panel: "map" | "warnings" | "alerts" | "hazards" | "decisions" | "timeline"): void;
+  focus(panel: "map" | "warnings" | "alerts" | "alarms" | "hazards" | "counts" | "decisions" | "gateways" | "refusals" | "timeline"): void;
   filter(): void;
 }
 
@@ -27,7 +27,11 @@ export function pressed(key: string, act: KeyActions): boolean {
       w: () => act.focus("warnings"),
       a: () => act.focus("alerts"),
       h: () => act.focus("hazards"),
+      b: () => act.focus("alarms"),
+      c: () => act.focus("counts"),
       d: () => act.focus("decisions"),
+      o: () => act.focus("gateways"),
+      r: () => act.focus("refusals"),
       t: () => act.focus("timeline"),
       s: act.filter,
     };

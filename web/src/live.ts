@@ -27,6 +27,7 @@ export function announcement(row: Row, nowMs: number, speed: number, language: L
     return { urgent: true, words: `${text(language, "newAlert")}: ${said ? said.headline : row.says}` };
   }
   if (row.type === "hazard" && row.act) return { urgent: true, words: `${text(language, "newHazard")}: ${hazardWords(row, language)}` };
+  if (row.type === "security" && row.level === "alarm") return row.says ? { urgent: true, words: row.says } : null;
   if (row.type === "alarm") return { urgent: row.state === "raised", words: row.says };
   return row.says ? { urgent: false, words: row.says } : null;
 }

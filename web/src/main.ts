@@ -14,14 +14,16 @@ import { band } from "./panels/band";
 import { glance } from "./panels/glance";
 import { hazardsPanel } from "./panels/hazards";
 import { helpPanel } from "./panels/help";
-import { decisionsPanel, refusalsPanel, tasksPanel } from "./panels/people";
+import { countsPanel, gatewaysPanel } from "./panels/outside";
+import { decisionsPanel, tasksPanel } from "./panels/people";
+import { refusalsPanel } from "./panels/refusals";
 import { noticesPanel } from "./panels/notices";
 import { alarmsPanel, readinessPanel } from "./panels/reach";
 import { evidencePanel, sight } from "./panels/sight";
 import { signingPanel, type SignActions } from "./panels/signing";
 import { enrol, sign } from "./sign";
 import { warningsPanel } from "./panels/warnings";
-import { apply, emptyState, openHazards, TOPICS, type Topic } from "./state";
+import { apply, emptyState, openHazards, securityAlarms, TOPICS, type Topic } from "./state";
 import { Stream, type Connection, type Socket } from "./stream";
 import { firstLanguage, LANGUAGES, partnerInSentence, partnerName, type Language } from "./text";
 import { nodeTime, zoneOf } from "./time";
@@ -68,6 +70,8 @@ function changeLanguage(): void {
 }
 
 const map = new PictureMap(element("map"), () => later());
+/** On a small screen the legend would hide the map: G shows it. */
+if (window.matchMedia("(max-width: 700px)").matches) element("legend").hidden = true;
 const voice = new Voice(element("polite"), element("at-once"));
 const help = element("help") as HTMLDialogElement;
 
@@ -159,7 +163,8 @@ function sidePanels(view: View): VNode[] {
   const own = state.hello?.partner ?? "";
   const count = (n: number) => (n > 0 ? ` (${n})` : "");
   const open = [...state.warnings.values()].filter((w) => w.state !== "ended").length;
-  const raised = [...state.alarms.values()].filter((one) => one.state === "raised").length;
+  const raised = [...state.alarms.values()].filter((one) => one.state === "raised").length + securityAlarms(state, view.nowMs).length;
+  const differ = [...state.counts.values()].some((one) => one.differs);
   const agencies = openHazards(state).length;
   const choose = (chosen: Language) => {
     alertLanguage = chosen;
@@ -170,19 +175,21 @@ function sidePanels(view: View): VNode[] {
       "div",
       { class: "column", key: "a" },
       panel("warnings", `${view.t("warnings")}${count(open)}`, warningsPanel(view), open > 0 ? "raised" : ""),
+      panel("alarms", `${view.t("alarms")}${count(raised)}`, alarmsPanel(view), raised > 0 ? "raised alarming" : ""),
       panel("alerts", view.t("alerts"), alertsPanel(view, { chosen: alertLanguage, choose })),
+      panel("counts", view.t("counts"), countsPanel(view), differ ? "raised" : ""),
       panel("hazards", `${view.t("hazards")}${count(agencies)}`, hazardsPanel(view), openHazards(state).some((one) => one.act) ? "raised" : ""),
     ),
     h(
       "div",
       { class: "column", key: "b" },
-      panel("alarms", `${view.t("alarms")}${count(raised)}`, alarmsPanel(view), raised > 0 ? "raised" : ""),
       panel("notices", view.t("notices"), noticesPanel(view)),
       panel("decisions", view.t("decisions"), decisionsPanel(view)),
       panel("tasks", view.t("tasks"), tasksPanel(view)),
       panel("signing", view.t("signing"), signingPanel(view, signing)),
       panel("evidence", view.t("evidence", { partner: partnerInSentence(language, own) }), evidencePanel(view)),
       panel("readiness", view.t("readiness"), readinessPanel(view)),
+      panel("gateways", view.t("gateways"), gatewaysPanel(view)),
       panel("refusals", view.t("refusals"), refusalsPanel(view)),
     ),
   ];

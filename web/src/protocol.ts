@@ -88,6 +88,18 @@ export interface Security extends RowBase {
   count: number;
   first_ms: number;
   last_ms: number;
+  /** Whose key has signed what contradicts, and the records that hold both. */
+  origin?: string;
+  records?: [number, number];
+}
+
+/** A group of clients of Cursor on Target. */
+export interface Gateway extends RowBase {
+  type: "gateway";
+  group: string;
+  partners: string[];
+  clients: number;
+  counts: Record<string, number>;
 }
 
 /** Who counts how many objects in one occurrence; of what this node sees nothing of, only whose count it is. */
@@ -123,7 +135,7 @@ export interface Place {
 }
 
 export interface Area {
-  kind: "pass" | "fall";
+  kind: "pass" | "fall" | "hazard";
   region: string;
   region_ja: string;
   region_ko: string;
@@ -214,6 +226,8 @@ export interface Alert extends RowBase {
   file: string;
   /** No person had signed it before it went out. */
   automatic?: boolean;
+  /** The agency on whose word it was issued, by what our nation calls it; older nodes do not say. */
+  hazard?: { agency: string; agency_ja: string; agency_ko: string; sender: string; identifier: string; kind: string } | null;
 }
 
 export interface Recipient {
@@ -235,6 +249,12 @@ export interface RosterReach {
   first_ms: number | null;
   last_ms: number | null;
   receipts: string[];
+  /** Receipts that the last hop has signed itself, that its relay vouches for or counts; signatures that are on the record. */
+  signed?: number;
+  vouched?: number;
+  shown?: number;
+  /** Relays that have shown signatures which do not hold. */
+  not_proven?: string[];
   relays: { relay: string; received: number; refused: string }[];
 }
 
@@ -313,7 +333,11 @@ export interface RelayRow extends RowBase {
   roster: string;
   hops: number;
   receipts: string;
-  here_ms: number;
+  here_ms: number | null;
+  /** How the line to it is: nothing before it was ever connected. */
+  line?: "" | "up" | "silent" | "down" | "removed";
+  connected?: number | null;
+  since_ms?: number | null;
 }
 
 export interface Readiness extends RowBase {
@@ -441,6 +465,8 @@ export interface Hazard extends RowBase {
   certainty: string;
   texts: HazardText[];
   areas: string[];
+  /** Own areas that are drawn since they carry a geocode of it; older nodes draw none. */
+  by_geocode?: string[];
   rings: Ring[];
   thinned: boolean;
   sent_ms: number;
@@ -457,6 +483,20 @@ export interface HazardState extends RowBase {
   identifier: string;
   state: HazardStanding;
   partners: string[];
+}
+
+/** What another agency's alert has led to here: drafts on its word, or why there are none. */
+export interface HazardAlert extends RowBase {
+  type: "hazard-alert";
+  /** The agency's messages that it is about. */
+  hazards: string[];
+  state: "open" | "ended" | "run-out";
+  held: boolean;
+  reason: Reason;
+  agency: string;
+  event: string;
+  regions: string[];
+  people: number;
 }
 
 export interface HazardFeed extends RowBase {
@@ -519,12 +559,14 @@ export type Row =
   | Hazard
   | HazardState
   | HazardFeed
+  | HazardAlert
   | Relayed
   | Picture
   | EventRow
   | Finding
   | Refused
   | Security
+  | Gateway
   | Count
   | CountCorrection
   | Warning

@@ -9,12 +9,15 @@ import type {
   Alert,
   AlertReach,
   Correction,
+  Count,
   DecisionStatus,
   Draft,
   EventRow,
   Finding,
   Frame,
+  Gateway,
   Hazard,
+  HazardAlert,
   HazardFeed,
   Hello,
   Link,
@@ -24,7 +27,9 @@ import type {
   Refusal,
   Refused,
   Relayed,
+  RelayRow,
   Row,
+  Security,
   Task,
   Warning,
 } from "./protocol";
@@ -42,12 +47,14 @@ const TOPIC_OF: Record<Row["type"], Topic> = {
   count: "picture",
   "count-correction": "picture",
   security: "links",
+  gateway: "links",
   warning: "warning",
   draft: "warning",
   "draft-answer": "warning",
   areas: "links",
   hazard: "warning",
   "hazard-state": "warning",
+  "hazard-alert": "alert",
   "hazard-feed": "links",
   relayed: "words",
   alert: "alert",
@@ -119,11 +126,19 @@ export interface State {
   links: Map<string, Link>;
   /** Other agencies' alerts by their key; who of ours and of partners has acknowledged them, by message. */
   hazards: Map<string, Hazard>;
+  /** What came of them here, by each of the messages that it is about. */
+  hazardAlerts: Map<string, HazardAlert>;
   acknowledgedBy: Map<string, string[]>;
   feeds: Map<string, HazardFeed>;
   relayed: Relayed[];
   refusals: Refusal[];
   refused: Map<string, Refused>;
+  /** Newest row of each source of what cannot be believed; an alarm has one of its own. */
+  security: Map<string, Security>;
+  /** Newest counts of each occurrence, and of what only a partner sees. */
+  counts: Map<string, Count>;
+  relays: Map<string, RelayRow>;
+  gateways: Map<string, Gateway>;
   findings: Finding[];
   timeline: TimelineEntry[];
   marks: Mark[];
@@ -135,6 +150,11 @@ export interface State {
 export const MAX_TIMELINE_ENTRIES = 5_000;
 const MAX_REFUSALS = 200;
 const MAX_RELAYED = 100;
+/** Sources of what was refused: more than a node tells apart. */
+const MAX_SOURCES = 600;
+const MAX_COUNTS = 50;
+/** How long an alarm of what cannot be believed stands among those that are raised: nothing takes it back. */
+const ALARM_KEPT_MS = 86_400_000;
 /** Agencies' alerts that are over leave the page beyond this. */
 const MAX_ENDED_HAZARDS = 50;
 /** Notices that are over leave the page beyond this. */
@@ -165,11 +185,16 @@ export function emptyState(): State {
     corrections: new Map(),
     links: new Map(),
     hazards: new Map(),
+    hazardAlerts: new Map(),
     acknowledgedBy: new Map(),
     feeds: new Map(),
     relayed: [],
     refusals: [],
     refused: new Map(),
+    security: new Map(),
+    counts: new Map(),
+    relays: new Map(),
+    gateways: new Map(),
     findings: [],
     timeline: [],
     marks: [],
@@ -255,9 +280,19 @@ function applyRow(state: State, row: Row): void {
       return;
     case "draft-answer":
     case "areas":
-    case "security":
-    case "count":
     case "count-correction":
+      return;
+    case "security":
+      state.security.set(row.level === "alarm" ? `alarm:${row.party}:${Object.keys(row.reasons)[0] ?? ""}` : row.party, row);
+      forgetOldest(state.security, MAX_SOURCES);
+      return;
+    case "count":
+      if (row.event) state.counts.delete(row.event);
+      state.counts.set(row.event ?? `partner:${row.partner ?? ""}`, row);
+      forgetOldest(state.counts, MAX_COUNTS);
+      return;
+    case "gateway":
+      state.gateways.set(row.group, row);
       return;
     case "alert":
       state.alerts.set(row.id, row);
@@ -277,7 +312,10 @@ function applyRow(state: State, row: Row): void {
       state.readiness.set(row.roster, row);
       return;
     case "escalation":
+      return;
     case "relay":
+      if (row.line === "removed") state.relays.delete(row.relay);
+      else state.relays.set(row.relay, row);
       return;
     case "hazard":
       state.hazards.set(row.hazard, row);
@@ -291,6 +329,9 @@ function applyRow(state: State, row: Row): void {
       forgetHazards(state);
       return;
     }
+    case "hazard-alert":
+      for (const key of row.hazards) state.hazardAlerts.set(key, row);
+      return;
     case "hazard-feed":
       state.feeds.set(row.feed, row);
       return;
@@ -329,10 +370,18 @@ function applyRow(state: State, row: Row): void {
       return;
     case "refused":
       state.refused.set(row.party, row);
+      forgetOldest(state.refused, MAX_SOURCES);
       return;
     case "inject":
     case "remark":
       return;
+  }
+}
+
+function forgetOldest<T>(rows: Map<string, T>, most: number): void {
+  for (const key of rows.keys()) {
+    if (rows.size <= most) return;
+    rows.delete(key);
   }
 }
 
@@ -359,7 +408,10 @@ function applyWarning(state: State, row: Warning): void {
 
 function forgetHazards(state: State): void {
   const over = [...state.hazards.values()].filter((hazard) => hazard.state !== "standing");
-  for (const old of over.slice(0, Math.max(0, over.length - MAX_ENDED_HAZARDS))) state.hazards.delete(old.hazard);
+  for (const old of over.slice(0, Math.max(0, over.length - MAX_ENDED_HAZARDS))) {
+    state.hazards.delete(old.hazard);
+    state.hazardAlerts.delete(old.hazard);
+  }
 }
 
 function forgetNotices(state: State): void {
@@ -375,6 +427,17 @@ export function isOpen(notice: Notice): boolean {
 export function noticesInOrder(state: State): Notice[] {
   const rank = (one: Notice) => (one.events.length > 0 ? 0 : one.watches.some((watch) => watch.alarm) ? 1 : isOpen(one) ? 2 : 3);
   return [...state.notices.values()].sort((a, b) => rank(a) - rank(b) || a.from_ms - b.from_ms || a.notice.localeCompare(b.notice));
+}
+
+/** Alarms of what cannot be believed, of the last day, the newest first. */
+export function securityAlarms(state: State, nowMs: number): Security[] {
+  return [...state.security.values()].filter((one) => one.level === "alarm" && one.last_ms + ALARM_KEPT_MS > nowMs).sort((a, b) => b.last_ms - a.last_ms);
+}
+
+/** Counts of occurrences, the newest first; those that differ before those that agree. */
+export function countsInOrder(state: State): Count[] {
+  const rank = (one: Count) => (one.differs ? 0 : one.partners ? 1 : 2);
+  return [...state.counts.values()].sort((a, b) => rank(a) - rank(b) || b.time_ms - a.time_ms);
 }
 
 /** Other agencies' alerts that stand: first those on which somebody must act, then the newest. */

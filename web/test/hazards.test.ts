@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { announcement } from "../src/live";
-import type { Hazard, HazardState, Relayed, Row } from "../src/protocol";
+import type { Hazard, HazardAlert, HazardState, Relayed, Row } from "../src/protocol";
 import { apply, emptyState, openHazards } from "../src/state";
 import { framed, hello, T0 } from "./rows";
 
@@ -80,4 +80,16 @@ test("an unverified relay is kept apart from warnings and alerts", () => {
   };
   const state = applied(relay);
   assert.deepEqual([state.relayed.length, state.warnings.size, state.alerts.size, openHazards(state).length], [1, 0, 0, 0]);
+});
+
+test("what an agency's alert has led to here is known under each message that it is about", () => {
+  const drafted: HazardAlert = {
+    type: "hazard-alert", time_ms: T0, says: "", hazards: ["h1", "h2"], state: "open", held: false, reason: "", agency: "Agency of Waves",
+    event: "Tsunami warning", regions: ["Aomori"], people: 1,
+  };
+  const state = applied(hazard(), hazard({ hazard: "h2" }), drafted, { ...drafted, hazards: ["h2"], state: "ended", reason: "passed" });
+  assert.equal(state.hazardAlerts.get("h1")?.state, "open");
+  assert.equal(state.hazardAlerts.get("h2")?.reason, "passed");
+  const many = Array.from({ length: 80 }, (_, n) => [hazard({ hazard: `k${n}` }), { ...drafted, hazards: [`k${n}`] }, ended("expired", `k${n}`)]).flat();
+  assert.equal(applied(...many).hazardAlerts.size, 50);
 });

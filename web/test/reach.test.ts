@@ -99,3 +99,13 @@ test("a cleared alarm is gone from the panel, and a test that is too old is stal
   assert.match(words(readinessPanel(at(known, 108_000_001))), /✕ towns: .*STALE/);
   for (const language of LANGUAGES) assert.doesNotMatch(words(readinessPanel(at(known, 0, language))), /\{/);
 });
+
+test("whose word a receipt is shows: the last hop's own, or its relay's", () => {
+  const [roster] = reach().rosters ?? [];
+  const signed = state(reach({ rosters: [{ ...roster, signed: 12, vouched: 4, shown: 3, not_proven: ["towns-b"] }] as AlertReach["rosters"] }));
+  const found = words(hopsOf(at(signed, 0), signed.reach.get("a1")));
+  assert.match(found, /12 signed by the last hop \(3 looked at here\), 4 vouched for by the relay/);
+  assert.match(found, /✕ towns-b has shown signatures that are not those of its last hops/);
+  assert.doesNotMatch(words(hopsOf(at(state(reach()), 0), reach())), /signed by/);
+  for (const language of LANGUAGES) assert.doesNotMatch(words(hopsOf(at(signed, 0, language), signed.reach.get("a1"))), /\{/);
+});

@@ -51,6 +51,8 @@ def tasks(directory: Node, as_json: AsJson = False) -> None:
         )
         if one["type"]:
             lines.append(f'    type: "{one["type"]}"')
+        if one["hazard"]:
+            lines += _word(one["hazard"])
         lines += [
             f"    {text['language']}: {text['headline']} {text['description']} {text['instruction']}".rstrip()
             for text in one["texts"]
@@ -165,7 +167,19 @@ def _document(row: Any) -> dict[str, Any]:
         "recipients": shown.get("recipients", []),
         "web": shown.get("web", ""),
         "contact": shown.get("contact", ""),
+        "hazard": shown.get("hazard"),
     }
+
+
+def _word(hazard: Any) -> list[str]:
+    """On whose word a draft rests, and what that agency says; its text is a stranger's, so no terminal obeys it."""
+    said = "".join(one if one.isprintable() else "?" for one in f"{hazard['event']}: {hazard['headline']}")
+    grades = f"{hazard['severity']}, {hazard['urgency']}, {hazard['certainty']}"
+    return [
+        f"    on the word of {hazard['agency']}, not seen by our own sensors ({grades}; {hazard['signature']})",
+        f"    it says: {said}",
+        f"    ours of it: {', '.join(hazard['ours'])}",
+    ]
 
 
 def _answer(

@@ -20,7 +20,10 @@ templates = typer.Typer(
 
 Words = Annotated[
     str,
-    typer.Argument(metavar="FILE", help="A file of templates, or `real` or `exercise`: the packaged ones."),
+    typer.Argument(
+        metavar="FILE",
+        help="A file of templates, or packaged ones: `real`, `exercise`, `real-hazards`, `exercise-hazards`.",
+    ),
 ]
 Node = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.", show_default=False)]
 

@@ -37,6 +37,7 @@ BENCHES = {
     "fusion": "noroshi.cli.benches.fusion",
     "retraction": "noroshi.cli.benches.retraction",
     "cot": "noroshi.cli.benches.cot",
+    "hazards": "noroshi.cli.benches.hazards",
 }
 """Every benchmark and its module, which has `run(*, quick, seed, progress) -> list[Result]`."""
 

@@ -1,6 +1,7 @@
 """`noroshi cap`: check, convert and sign messages of the Common Alerting Protocol.
 
     noroshi cap check alert.xml --profile ipaws --trust agency.pem
+    noroshi cap check alert.xml --ca national.pem --signer duty@kumo.example --crl national.crl
     noroshi cap convert old.xml --to cap12 --out new.xml
     noroshi cap sign alert.xml --key key.pem --certificate certificate.pem --out signed.xml
 
@@ -13,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,7 +26,9 @@ from noroshi.clock import from_iso
 from noroshi.errors import InputError
 
 if TYPE_CHECKING:
+    from noroshi.gateways.cap_chain import Authorities
     from noroshi.gateways.cap_model import CapAlert
+    from noroshi.gateways.cap_signature import SignatureVerdict
 
 app = typer.Typer(
     help="Check, convert and sign messages of the Common Alerting Protocol.",
@@ -51,15 +55,40 @@ def check(
             "--trust", metavar="CERT.pem", help="Ask for the signature of one of these certificates."
         ),
     ] = None,
+    ca: Annotated[
+        list[Path] | None,
+        typer.Option("--ca", metavar="CA.pem", help="Or of somebody whom this authority certified."),
+    ] = None,
+    signer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--signer", metavar="NAME", help="With --ca: whom the certificate must name; anybody if left out."
+        ),
+    ] = None,
+    chain: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--chain", metavar="F.pem", help="With --ca: certificates in between that messages do not bring."
+        ),
+    ] = None,
+    crl: Annotated[
+        list[Path] | None,
+        typer.Option("--crl", metavar="F", help="With --ca: a revocation list, PEM or DER."),
+    ] = None,
     at: Annotated[
-        str, typer.Option("--at", metavar="TIME", help="When certificates must be valid; now if left out.")
+        str,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="When certificates must be valid; `sent`: as the message says; now if left out.",
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Say whether files are valid CAP messages: exit 0, or 2 with line and rule."""
-    now_ns = _time(at)
-    trusted = _certificates(trust or [])
-    rows = [_checked(file, profile, trusted, now_ns) for file in files]
+    now_ns = None if at == "sent" else _time(at)
+    believed = _Believed(_certificates(trust or []), _authorities(ca, chain, crl, signer), now_ns)
+    rows = [_checked(file, profile, believed) for file in files]
     valid = all(row["valid"] for row in rows)
     show({"valid": valid, "files": rows}, [line for row in rows for line in _lines(row)], as_json)
     if not valid:
@@ -158,13 +187,35 @@ def _alert(file: Path) -> CapAlert:
         return read_cap(write_cap(alert_of(document)))
 
 
-def _checked(
-    file: Path, profile: Literal["", "ipaws"], trusted: dict[str, str], now_ns: int
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Believed:
+    """Whose signatures count, and when their certificates must be valid: None for when a message says it was sent."""
+
+    trusted: dict[str, str]
+    authorities: Authorities | None
+    now_ns: int | None
+
+    @property
+    def asks(self) -> bool:
+        return bool(self.trusted) or self.authorities is not None
+
+    def verdict(self, data: bytes) -> SignatureVerdict:
+        from noroshi.gateways.cap_read import read_cap
+        from noroshi.gateways.cap_signature import SignatureVerdict, check_signature
+
+        at_ns = self.now_ns
+        if at_ns is None:
+            at_ns = read_cap(data, forgiving=True).sent.time_ns
+        if at_ns is None:
+            return SignatureVerdict("untrusted", says="it does not say when it was sent")
+        return check_signature(data, self.trusted, at_ns, self.authorities)
+
+
+def _checked(file: Path, profile: Literal["", "ipaws"], believed: _Believed) -> dict[str, Any]:
     from noroshi.gateways.cap_check import Finding, check_cap, check_root
     from noroshi.gateways.cap_container import alerts_in
     from noroshi.gateways.cap_model import CapUnreadableError
-    from noroshi.gateways.cap_signature import SignatureVerdict, check_signature
+    from noroshi.gateways.cap_signature import SignatureVerdict
     from noroshi.gateways.xml_parse import line_of
 
     row: dict[str, Any] = {"file": str(file), "kind": "", "version": "", "identifier": "", "valid": False}
@@ -179,7 +230,7 @@ def _checked(
         row["kind"] = held.kind
         if held.kind == "alert" and not any(one.rule in ("size", "elements") for one in findings):
             row |= {"version": held.alerts[0].version, **_about(held.alerts[0].element)}
-            verdict = check_signature(data, trusted, now_ns)
+            verdict = believed.verdict(data)
         elif held.kind != "alert":
             for one in held.alerts:
                 about = {"line": line_of(one.element), "version": one.version, **_about(one.element)}
@@ -187,11 +238,14 @@ def _checked(
                 inside.append({**about, **_verdict(found)})
     except CapUnreadableError:
         row["kind"] = "unreadable"
-    if verdict.state == "broken" or (trusted and row["kind"] == "alert" and verdict.state != "valid"):
-        severity: Literal["error", "warning"] = "error" if trusted else "warning"
+    if verdict.state == "broken" or (believed.asks and row["kind"] == "alert" and verdict.state != "valid"):
+        severity: Literal["error", "warning"] = "error" if believed.asks else "warning"
         findings.append(Finding(0, "signature", f"{verdict.state}: {verdict.says}", severity))
-    signature = {name: getattr(verdict, name) for name in ("state", "certificate", "fingerprint", "says")}
+    signature = {name: getattr(verdict, name) for name in _SAID}
     return {**row, **_verdict(findings), "signature": signature, "inside": inside}
+
+
+_SAID = ("state", "certificate", "signer", "fingerprint", "says")
 
 
 def _about(alert: Any) -> dict[str, str]:
@@ -274,6 +328,31 @@ def _certificates(files: list[Path]) -> dict[str, str]:
             raise InputError(str(file), None, "", error.cause, error.hint) from None
         trusted[str(file)] = pem
     return trusted
+
+
+def _authorities(
+    ca: list[Path] | None, chain: list[Path] | None, crl: list[Path] | None, signers: list[str] | None
+) -> Authorities | None:
+    """What is pinned of authorities; None where nothing is. Raises InputError naming the file."""
+    from noroshi.errors import OperatorError
+    from noroshi.gateways.cap_chain import Authorities
+
+    if not ca:
+        if chain or crl or signers:
+            cause = "they say more of an authority, and none is named"
+            raise InputError("--chain, --crl, --signer", None, "", cause, "name it with --ca")
+        return None
+    made = Authorities({}, signers=tuple(signers or ()))
+    for files, kind in ((ca, "pinned"), (chain or [], "between"), (crl or [], "lists")):
+        for file in files:
+            data = _read(file)
+            text = data.decode("ascii", "replace")
+            given: dict[str, Any] = {"pinned": {str(file): text}, "between": [text], "lists": [data]}
+            try:
+                made = made.and_also(Authorities.of(**{"pinned": {}, kind: given[kind]}))
+            except OperatorError as error:
+                raise InputError(str(file), None, "", error.cause, error.hint) from None
+    return made
 
 
 def _time(text: str) -> int:

@@ -1,7 +1,8 @@
 """`noroshi exercise run|check|list`: scenarios of one's own.
 
-A scenario is a file, the name of a packaged one, or a folder; a folder's are all played, on the virtual clock. Exit 0:
-done and held; 1: an expectation was not met; 2: the input is unusable, with file, line and field.
+A scenario is a file, the name of a packaged one, or a folder; a folder's are all played, on the virtual clock or, with
+--live, with real processes one after the other. Exit 0: done and held; 1: an expectation was not met; 2: the input is
+unusable, with file, line and field, and nothing was played; 130: ended with Ctrl-C, and what was played is told.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import Annotated, Any
 import typer
 
 from noroshi.cli.options import AsJson, Out, Seed, Speed, StructureName
-from noroshi.cli.output import UNMET, show
+from noroshi.cli.output import INTERRUPTED, UNMET, show
 from noroshi.cli.playing import finish, played, tell
 from noroshi.cli.trial_table import trial_lines
-from noroshi.service.exercise_files import is_folder, packaged_scenarios, scenario_files, stage
-from noroshi.service.trial_runs import MAX_RUNS, run_trials, write_trials
+from noroshi.service.exercise_files import fresh_folder, is_folder, packaged_scenarios, scenario_files, stage
+from noroshi.service.trial_document import INTERRUPTED as ENDED
+from noroshi.service.trial_document import write_trials
+from noroshi.service.trial_runs import MAX_RUNS, run_trials
 
 DEFAULT_OUT = "noroshi-exercise"
 
@@ -44,6 +47,9 @@ Workers = Annotated[
 def run(
     scenario: ScenarioArgument,
     fast: Annotated[bool, typer.Option("--fast", help="On the virtual clock, in seconds.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="With real processes: also a folder's, or with --runs.")
+    ] = False,
     speed: Speed = 10.0,
     structure: StructureName = None,
     seed: Seed = None,
@@ -54,11 +60,16 @@ def run(
 ) -> None:
     """Play a scenario; with --fast on the virtual clock, else with a process for each node.
 
-    A folder's scenarios, and with --runs one of them, are played on the virtual clock; a table says what held and what
-    each rule cost.
+    A folder's scenarios, and with --runs one of them, are played on the virtual clock, or live where --live asks for it;
+    a table says what held and what each rule cost.
     """
+    if fast and live:
+        raise typer.BadParameter("a run is either --fast or --live")
     if runs is not None or is_folder(scenario):
-        _many(scenario, runs or 1, workers, structure, seed, out, as_json)
+        if live:
+            _many_live(scenario, runs or 1, speed, structure, seed, out, as_json)
+        else:
+            _many(scenario, runs or 1, workers, structure, seed, out, as_json)
         return
     finish(
         played(
@@ -95,11 +106,35 @@ def _many(
         say=tell,
         structure=structure,
     )
+    _told(document, out, as_json)
+
+
+def _many_live(
+    scenario: str,
+    runs: int,
+    speed: float,
+    structure: str | None,
+    seed: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Plays each scenario live, and prints the table."""
+    from noroshi.service.live_runs import run_live  # sockets and processes are loaded only when they are used
+
+    files = scenario_files(scenario)
+    folder = out or fresh_folder(DEFAULT_OUT)
+    document = run_live(files, runs=runs, seed=seed, speed=speed, out=folder, say=tell, structure=structure)
+    tell(f"The document and what each run left are in {folder}")
+    _told(document, folder, as_json)
+
+
+def _told(document: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    """Writes and prints what many runs came to, and ends with the exit code that it deserves."""
     if out is not None:
         write_trials(out, document)
     show(document, trial_lines(document), as_json)
     if document["outcome"] != "held":
-        raise typer.Exit(UNMET)
+        raise typer.Exit(INTERRUPTED if document["outcome"] == ENDED else UNMET)
 
 
 @app.command()

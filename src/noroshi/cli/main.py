@@ -19,7 +19,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from noroshi.cli.output import INTERRUPTED, UNUSABLE, fail
+from noroshi.cli.output import INTERRUPTED, UNUSABLE, fail, show, tell, usage_document
 from noroshi.errors import LocalError, NoroshiError
 
 COMMANDS = {
@@ -99,9 +99,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug, as_json = "--debug" in given, "--json" in given
     given = [one for one in given if one != "--debug"]
     try:
-        typer.main.get_command(app)(given, prog_name="noroshi")
+        ended = typer.main.get_command(app)(given, prog_name="noroshi", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else UNUSABLE
+    except typer.TyperException as error:  # a wrong option, or one too many
+        words = error.format_message()
+        getattr(error, "show", lambda: tell(words))()  # with its usage, where it knows the command
+        if as_json:
+            show(usage_document(words), (), as_json)
+        return error.exit_code
+    except typer.Abort:
+        return INTERRUPTED
     except NoroshiError as error:
         if debug:
             traceback.print_exc()
@@ -119,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             LocalError("finish", cause=f"a defect ({defect})", hint="report it with --debug's output"),
             as_json,
         )
-    return 0
+    return ended if isinstance(ended, int) else 0
 
 
 def run() -> None:

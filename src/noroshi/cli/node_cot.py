@@ -43,7 +43,7 @@ def client(
 ) -> None:
     """Let a client of Cursor on Target in, with a certificate or a token. Takes effect when the node starts again."""
     from noroshi.service import node_dir
-    from noroshi.service.cot_certificates import CotKeys, write_card
+    from noroshi.service.cot_certificates import CotKeys, package, write_card
     from noroshi.service.cot_config import CotClient
 
     place = node_dir.load(directory)
@@ -73,12 +73,27 @@ def client(
         lines = [f"{name} of {group} has the token {shown}: it is shown once, and nowhere kept"]
     else:
         card = keys.new_client(name, passphrase)
-        paths = write_card(card, out or place.path / "keys" / "cot" / "clients", name)
+        address = _address(cot, group, host or [])
+        packed = {}
+        if address:
+            title = f"noroshi {place.config.node} {group}"
+            for end, flat in ((".zip", False), ("-itak.zip", True)):
+                packed[end] = package(
+                    card, name, title=title, address=address, passphrase=passphrase, flat=flat
+                )
+        paths = write_card(card, out or place.path / "keys" / "cot" / "clients", name, packed)
         made = CotClient(name=name, group=group, post=post, certificate_sha256=card.sha256)
         document |= {"certificate_sha256": card.sha256, "files": [str(path) for path in paths]}
         document["authority"] = str(keys.authority_path)
         lines = [f"made the certificate of {name}: {', '.join(str(path) for path in paths)}"]
         lines.append(f"clients know the server by {keys.authority_path}")
+        if address:
+            document["server"] = address
+            lines.append(
+                f"a TAK client imports {paths[-1].name}: it then has all this, and connects to {address}"
+            )
+        else:
+            lines.append("no data package: it takes a server of this group with `tls`, and --host")
     if post:
         lines.append(f"who uses it may acknowledge and report for {post}, and nothing else")
     place.with_config(
@@ -86,6 +101,15 @@ def client(
     )
     lines.append("it takes effect when the node is started again")
     show(document, lines, as_json)
+
+
+def _address(cot: Any, group: str, hosts: list[str]) -> str:
+    """Where a TAK client finds the group's first server with TLS, as clients write it; empty where nobody can say."""
+    for server in cot.servers:
+        host = hosts[0] if hosts else server.host
+        if (server.group, server.transport) == (group, "tls") and host not in ("0.0.0.0", "::"):
+            return f"{host}:{server.port}:ssl"
+    return ""
 
 
 def _bind(place: Any, keys: Any, post: str, key: Path | None) -> None:

@@ -8,11 +8,13 @@ Exit 0: the node has taken it, or had it before; 1: it was refused, and the reco
 
 from __future__ import annotations
 
+import http
 import http.client
 import json
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from unicodedata import normalize
+from urllib.parse import quote, urlsplit
 
 import typer
 
@@ -46,12 +48,20 @@ def hazard(
     answers = []
     for path in files:
         raw = read_file(path, "give a file in the Common Alerting Protocol")[: MAX_HAZARD_BYTES + 1]
-        plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.name)
-        source = {"Noroshi-Source": plain.lstrip("._-")[-60:] or "file"}
-        answers.append({"file": str(path), **_post(place, "/api/cap", raw, source)})
-    show({"answers": answers}, [_line(one["file"], one) for one in answers], as_json)
+        answer = _post(place, "/api/cap", raw, {"Noroshi-Source": quote(source_of(path.name))})
+        answers.append({"file": str(path), **answer})
+    lines = [_line(one["file"], one) for one in answers]
+    if any(one["reason"] == "malformed-cap" for one in answers):
+        lines.append("`noroshi cap check FILE` names the line and the rule")
+    show({"answers": answers}, lines, as_json)
     if any(one["outcome"] == "refused" for one in answers):
         raise typer.Exit(UNMET)
+
+
+def source_of(name: str) -> str:
+    """What the record calls a file that came by hand: its name in any script, without what is no letter or digit."""
+    plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in normalize("NFC", name))
+    return plain[-60:].lstrip("._-") or "file"
 
 
 def relay(
@@ -95,15 +105,23 @@ def _post(place: NodeDir, path: str, body: bytes, headers: dict[str, str]) -> di
         response = connection.getresponse()
         document = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise OperatorError(
-            "give it to the node", subject=str(place.path), cause=f"it does not answer ({error})",
+            "give it to the node", subject=str(place.path), cause=f"nothing answers at {place.page_address} ({why})",
             hint="start it with `noroshi node run`",
         ) from None  # fmt: skip
     finally:
         connection.close()
     if not isinstance(document, dict) or "outcome" not in document:
         cause = str(document.get("error", "")) if isinstance(document, dict) else ""
+        hint = ""
+        if response.status == http.HTTPStatus.FORBIDDEN:
+            cause = f"what answers at {place.page_address} does not know the token of its feeds"
+            hint = "does another node have the port, or is keys/feed.token not the one of node.json?"
         raise OperatorError(
-            "give it to the node", subject=str(place.path), cause=cause or f"HTTP {response.status}"
+            "give it to the node",
+            subject=str(place.path),
+            cause=cause or f"HTTP {response.status}",
+            hint=hint,
         )
     return document

@@ -18,14 +18,13 @@ import typer
 from noroshi.cli.node_trust import PassphraseFile, asking
 from noroshi.cli.options import AsJson
 from noroshi.cli.output import UNMET, show
-from noroshi.clock import NEVER, to_iso
+from noroshi.clock import to_iso
 from noroshi.command.notices import SAYS, notice_message
-from noroshi.command.posts import Seat
-from noroshi.messages import Certificate, Ed25519
 from noroshi.service import node_dir
-from noroshi.service.key_files import Key, read_key
+from noroshi.service.key_files import read_key
 from noroshi.service.notice_files import newest_notices, read_notice
 from noroshi.service.post_speech import give as give_to_node
+from noroshi.service.post_speech import seat_of
 from noroshi.service.record_file import RecordFile
 from noroshi.sharing import STAFF
 
@@ -95,15 +94,6 @@ def list_notices(directory: Node, as_json: AsJson = False) -> None:
         numbers = sorted(number for key, number in file.newest(STAFF).items() if key.startswith("notice:"))
         rows = newest_notices(row for number in numbers for row in file.outbox(STAFF, number - 1, 1))
     show({"notices": rows}, [line for row in rows for line in _lines(row)] or ["no notices"], as_json)
-
-
-def seat_of(key: Key, node: str) -> Seat:
-    """A post's means of speaking, from its key file; whether it is certified, the node says."""
-    card = Certificate(
-        realm=key.realm, partner=key.partner, role="post", subject=key.subject, unit=key.unit, public=key.public,
-        not_before_ns=0, not_after_ns=NEVER,
-    )  # fmt: skip
-    return Seat(card, node, Ed25519(), key.seed, key.seed)
 
 
 def _lines(row: dict[str, Any]) -> list[str]:

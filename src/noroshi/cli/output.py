@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from noroshi.errors import InputError, NoroshiError
+from noroshi.errors import InputError, NoroshiError, OperatorError
 
 DONE, UNMET, UNUSABLE = 0, 1, 2
 """Exit codes: done and held; ran, but an expectation failed; the input is unusable."""
@@ -45,6 +45,13 @@ def error_document(error: NoroshiError) -> dict[str, Any]:
             "sentence": error.sentence(),
         }
     }
+
+
+def usage_document(cause: str) -> dict[str, Any]:
+    """The same for a command that was called wrongly."""
+    return error_document(
+        OperatorError("read the command", subject="noroshi", cause=cause, hint="see its --help")
+    )
 
 
 def fail(error: NoroshiError, as_json: bool) -> int:

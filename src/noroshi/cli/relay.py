@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from noroshi.cli import relay_signing
 from noroshi.cli.options import AsJson
 from noroshi.cli.output import UNMET, show
 from noroshi.clock import to_iso
@@ -76,6 +77,9 @@ def init(
         bool, typer.Option("--counted", help="Last hops have no keys: receipts are counted only.")
     ] = False,
     tls: Annotated[bool, typer.Option("--tls", help="Last hops connect by TLS.")] = False,
+    websocket_port: Annotated[
+        int | None, typer.Option(help="Port for last hops that connect by WebSocket.")
+    ] = None,
     like: Annotated[
         Path | None, typer.Option(help="Another relay of the same roster, whose last hops' keys it takes.")
     ] = None,
@@ -87,14 +91,17 @@ def init(
     secret = relay_dir.load(like).roster_secret() if like is not None else None
     made = relay_dir.create(
         directory, relay_dir.read_offer(offer), name=name, unit=unit, roster=roster, hops=hops,
-        listen_port=port, listen_host=host, counted=counted, tls=tls, roster_secret=secret or None,
+        listen_port=port, listen_host=host, counted=counted, tls=tls, websocket_port=websocket_port,
+        roster_secret=secret or None,
     )  # fmt: skip
     document = {
         "directory": str(made.path), "relay": name, "unit": unit, "roster": roster, "hops": hops,
         "request": str(made.request_path), "admission": str(made.admission_path),
+        "addresses": [str(one) for one in made.addresses()],
     }  # fmt: skip
     lines = [
         f"made the relay {name} of {unit}: {directory}, for {hops} last hops ({roster})",
+        f"last hops connect at {', '.join(str(one) for one in made.addresses())}",
         f"next: 1. have {made.request_path} certified, and give the node the root's file",
         f"      2. admit it at the node: `noroshi relay admit NODE {made.admission_path}`",
         f"      3. `noroshi relay run {directory}`",
@@ -130,43 +137,41 @@ def run(
 @app.command()
 def status(directory: RelayPath, as_json: AsJson = False) -> None:
     """Show whom a relay serves, what it has kept, what it refused to pass on, and what was receipted."""
+    from noroshi.command.passing import UNVERIFIED
     from noroshi.command.reach import in_words
-    from noroshi.command.relaying import UNVERIFIED, NotPassedOn
-    from noroshi.messages.bodies_reach import bits_of
     from noroshi.service import relay_dir
     from noroshi.service.relay_store import RelayStore
 
     place = relay_dir.load(directory)
-    config, desk = place.config, place.desk()
-    refused: list[dict[str, Any]] = []
+    config = place.config
     with RelayStore(place.store_path) as store:
         after = store.after
-        for number, data in store.rows():
-            outcome = desk.take(data, config.clock.clock().now_ns())
-            if isinstance(outcome, NotPassedOn):
-                refused.append({"row": number, "shown": UNVERIFIED, "reason": outcome.reason})
-        bits = {one.of: bits_of(one.received) for one in store.receipts()}
+        desk, rows = place.loaded(store, config.clock.clock().now_ns())
+    refused = [{"row": number, "shown": UNVERIFIED, "reason": one.reason} for number, one in rows]
     messages = [
         {
             "message": one.message.identifier, "purpose": one.message.purpose, "over": one.is_over,
-            "received": bits.get(of, 0).bit_count(),
-            "missing": in_words(((1 << config.hops) - 1) & ~bits.get(of, 0)),
+            "received": one.received.bit_count(), "signed": len(one.signatures),
+            "missing": in_words(((1 << config.hops) - 1) & ~one.received),
         }
-        for of, one in desk.kept.items()
+        for one in desk.kept.values()
         if not one.refused
     ]  # fmt: skip
     document = {
         "relay": config.name, "unit": config.unit, "roster": config.roster, "hops": config.hops,
         "receipts": config.receipts, "node": config.node.node, "after": after, "messages": messages,
-        "unverified": refused,
+        "unverified": refused, "signing": len(desk.enrolled),
+        "addresses": [str(one) for one in place.addresses()],
     }  # fmt: skip
     lines = [
         f"{config.name} of {config.unit} serves {config.hops} last hops ({config.roster}), receipts {config.receipts}",
         f"it has rows of {config.node.node} up to {after}",
+        f"last hops connect at {', '.join(str(one) for one in place.addresses())}",
     ]
     for row in messages:
         lacking = f"; not from {row['missing']}" if row["missing"] else ""
-        lines.append(f"{row['purpose']} {row['message']}: {row['received']} receipts{lacking}")
+        signed = f", {row['signed']} of them signed by the last hop itself" if row["signed"] else ""
+        lines.append(f"{row['purpose']} {row['message']}: {row['received']} receipts{signed}{lacking}")
     lines += [f"{UNVERIFIED}: row {row['row']} was passed on to nobody: {row['reason']}" for row in refused]
     show(document, lines, as_json)
 
@@ -177,24 +182,36 @@ def keys(
     out: Annotated[Path, typer.Option(help="The file for last hops; it holds their keys.")],
     hops: Annotated[str, typer.Option(help="Which last hops, for example 0-9 or 3.")] = "",
     relay: Annotated[
-        list[str] | None, typer.Option("--relay", help="Another relay of the roster, HOST:PORT.")
+        list[str] | None,
+        typer.Option(
+            "--relay", help="Another relay of the roster, as its `noroshi relay status` names its address."
+        ),
     ] = None,
+    websocket: Annotated[bool, typer.Option("--websocket", help="They connect by WebSocket.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write what last hops need: their keys, the roots, and the relays to which they may connect."""
-    from noroshi.command.relaying import hop_key
+    from noroshi.command.hop_keys import hop_key
     from noroshi.service import relay_dir
     from noroshi.service.files import write_file
+    from noroshi.service.hop_wires import HopAddress
 
     place = relay_dir.load(directory)
     config, secret = place.config, place.roster_secret()
-    chosen = _range(hops or f"0-{config.hops - 1}", config.hops)
+    chosen = numbers_of(hops or f"0-{config.hops - 1}", config.hops)
+    own = [one for one in place.addresses() if one.is_socket == websocket]
+    if not own:
+        raise OperatorError(
+            "write last hops' keys", subject=config.name, cause="nobody can connect to it by WebSocket",
+            hint="make relays with `--websocket-port`",
+        )  # fmt: skip
+    others = [HopAddress.of(one) for one in relay or []]
     document = {
         "realm": config.realm,
         "partner": config.partner,
         "roster": config.roster,
         "roots": {partner: root.hex() for partner, root in place.roots().items()},
-        "relays": [f"{config.listen.host}:{config.listen.port}", *(relay or [])],
+        "relays": [str(one) for one in (*own, *others)],
         "hops": {str(hop): hop_key(secret, config.roster, hop).hex() if secret else "" for hop in chosen},
     }
     write_file(out, msgspec.json.encode(document) + b"\n", 0o600)
@@ -234,6 +251,8 @@ def reach(node: NodePath, as_json: AsJson = False) -> None:
                         "roster": roster.roster, "hops": roster.hops, "received": roster.received.bit_count(),
                         "missing": list(roster.missing), "relays": roster.relays,
                         "receipts": sorted(roster.receipts),
+                        "signed": roster.signed.bit_count(), "shown": len(roster.shown),
+                        "vouched": (roster.received & ~roster.signed).bit_count(),
                     }
                     for roster in one.rosters.values()
                 ],
@@ -257,6 +276,12 @@ def reach(node: NodePath, as_json: AsJson = False) -> None:
         lines.append(f"{one.purpose} {one.identifier}: {one.received} of {one.hops} last hops{when}")
         for roster in one.rosters.values():
             silent = ((1 << roster.hops) - 1) & ~roster.received
+            if roster.signed:
+                vouched = (roster.received & ~roster.signed).bit_count()
+                lines.append(
+                    f"  {roster.roster}: {roster.signed.bit_count()} signed by the last hop, of {len(roster.shown)} of"
+                    f" them the signature is here; {vouched} vouched for by the relay"
+                )
             if silent:
                 lines.append(f"  {roster.roster}: no receipt from {in_words(silent)}")
     for same in sames:
@@ -272,6 +297,13 @@ def reach(node: NodePath, as_json: AsJson = False) -> None:
         raise typer.Exit(UNMET)
 
 
+app.command("enrol")(relay_signing.enrol)
+app.command("roster")(relay_signing.roster)
+app.command("give")(relay_signing.give)
+app.command("prove")(relay_signing.prove)
+app.command("check")(relay_signing.check)
+
+
 def opened(node: Path) -> Any:
     """The log of a node, from its record. Raises OperatorError where it has none."""
     from noroshi.review import open_log
@@ -285,7 +317,7 @@ def opened(node: Path) -> Any:
         return open_log(place.config.node, file.records())
 
 
-def _range(text: str, hops: int) -> list[int]:
+def numbers_of(text: str, hops: int) -> list[int]:
     """The last hops that `0-9,12` names. Raises InputError."""
     found: list[int] = []
     for part in text.split(","):

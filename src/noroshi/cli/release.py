@@ -21,7 +21,8 @@ from noroshi.documents import Document, dotted
 from noroshi.errors import OperatorError
 from noroshi.log import verified
 from noroshi.service.record_file import RecordFile, find_records
-from noroshi.service.release_files import read_policy, read_structure
+from noroshi.service.release_files import read_policy
+from noroshi.service.structure_files import read_structure
 from noroshi.sharing.explain import REASONS, Decision, Explanation, explain
 from noroshi.sharing.policy import Policy
 from noroshi.sharing.policy_check import Finding, findings, structure_findings
@@ -52,7 +53,7 @@ def check_policy(
 ) -> None:
     """Find contradictions, rules that never decide, and sharing edges that the policy defeats."""
     loaded, document = read_policy(policy)
-    structures = {given: read_structure(given) for given in structure or ()}
+    structures = {given: read_structure(given)[1] for given in structure or ()}
     rows = [_row(one, document, "") for one in findings(loaded)]
     for given, held in structures.items():
         rows += [_row(one, document, given) for one in structure_findings(loaded, held)]

@@ -20,8 +20,9 @@ import typer
 
 from noroshi.cli.options import AsJson
 from noroshi.errors import InputError, OperatorError
-from noroshi.service.files import read_text
-from noroshi.service.resources import packaged_decisions, packaged_names, packaged_structure
+from noroshi.service.files import given_text
+from noroshi.service.resources import packaged_decisions
+from noroshi.service.structure_files import structure_text
 from noroshi.structure import (
     MODES,
     Catalogue,
@@ -150,41 +151,23 @@ def draw(
 
 
 def _structure(given: str, catalogue: Catalogue) -> Structure:
-    """A packaged name means the packaged one; `./before` means the file of that name."""
-    if given in packaged_names():
-        file, text = packaged_structure(given)
-    else:
-        file, text = given, _read(given)
+    file, text = structure_text(given)
     return load_structure(text, file, catalogue)
 
 
 def _catalogue(given: str) -> Catalogue:
-    file, text = (given, _read(given)) if given else packaged_decisions()
+    if not given:
+        file, text = packaged_decisions()
+    else:
+        file, text = given, given_text(given, "give the path of a file of decisions")
     return load_catalogue(text, file)
-
-
-def _read(file: str) -> str:
-    try:
-        return read_text(Path(file))
-    except FileNotFoundError:
-        hint = f"give the path of a file, or one of: {', '.join(packaged_names())}"
-        raise InputError(file, None, "", "there is no such file", hint) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(file, line, "", "not readable as UTF-8", "save the file as UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise InputError(file, None, "", f"cannot be read: {_reason(error)}") from None
 
 
 def _write(file: str, text: str) -> None:
     try:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(file, None, "", f"cannot be written: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        raise InputError(file, None, "", f"cannot be written: {error.strerror or error}") from None
 
 
 # Printing

@@ -24,8 +24,11 @@ def trial_lines(document: Mapping[str, Any]) -> Iterator[str]:
             seeds = ", ".join(str(seed) for seed in one["failed_seeds"][:5])
             more = ", ..." if len(one["failed_seeds"]) > 5 else ""
             yield f"{'':{width}}  seeds that failed: {seeds}{more}"
+    for name in document.get("not_played", ()):
+        yield f"{name:{width}}  not played"
     all_held = sum(1 for one in tables if one["held"] == one["runs"])
-    yield f"{all_held} of {len(tables)} scenarios held in all of {len(document['runs'])} runs"
+    live = " live" if document["played"] == "live" else ""
+    yield f"{all_held} of {len(tables)} scenarios held in all of {len(document['runs'])}{live} runs"
 
 
 def _cost(cost: Mapping[str, Any]) -> str:

@@ -23,10 +23,12 @@ import msgspec
 
 from noroshi.clock import seconds
 from noroshi.command import confirming
-from noroshi.command.corroboration import corroboration_defect
+from noroshi.command.corroboration import corroboration_defect, hazard_corroboration_defect
+from noroshi.command.hazard_rules import automatic_s, rule_of
 from noroshi.command.warrant import BASES, NOTHING, AlertRules, opened
 from noroshi.messages import KINDS, Message, Refused, TrustStore, Unverified, verify
 from noroshi.messages.bodies import AlertBody, AreaRow, DecisionBody, WarningBody
+from noroshi.messages.bodies_hazard import HazardBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.trust import REAL
 
@@ -83,7 +85,8 @@ class Approval:
 class Draft:
     """An alert on its way: what it will say, who has signed, until when it may be approved.
 
-    event: the number of the own event that it is about; below 0, of an alert that a post has asked for without one.
+    event: the number of the own event that it is about; below 0, of an agency's hazard, or of an alert that a post has
+    asked for without one.
     """
 
     event: int
@@ -261,13 +264,19 @@ def approval_defect(body: AlertBody, trust: TrustStore, now_ns: int, *, origin: 
     rules = rules_of(body, trust, origin)
     if isinstance(rules, str):
         return rules
+    if (
+        body.hazard is not msgspec.UNSET
+        and body.type != "Cancel"
+        and rule_of(rules.hazards, body.hazard) is None
+    ):
+        return "hazard-not-warranted"
     persons: set[str] = set()
     others = 0
     for raw in body.approvals:
         outcome = verify(Unverified(raw), trust, now_ns)
         if isinstance(outcome, Refused):
             return f"approval-{outcome.reason}"
-        if isinstance(outcome.body, WarningBody):
+        if isinstance(outcome.body, WarningBody | HazardBody):
             reason = _second_defect(body, outcome, rules, origin)
             others = 1
         elif outcome.origin != origin or not _approves(outcome, body):
@@ -307,17 +316,28 @@ def automatic_defect(body: AlertBody, rules: AlertRules) -> str:
     terms = rules.automatic
     if body.automatic is not True or body.type == "Cancel":
         return "second-person-needed"
+    if body.hazard is not msgspec.UNSET:
+        return _time_left(body, automatic_s(rules.hazards, body.hazard))
     if terms is None:
         return "automatic-not-allowed"
     if body.basis is msgspec.UNSET or BASES.index(body.basis) < BASES.index(terms.needs):
         return "automatic-not-sure-enough"
+    return _time_left(body, terms.below_s)
+
+
+def _time_left(body: AlertBody, below_s: float) -> str:
+    """Why people had time to sign; below_s: what they need, 0 where nothing goes out by itself."""
+    if not below_s:
+        return "automatic-not-allowed"
     first_ns = min((area.from_ns for area in body.areas), default=0)
-    return "automatic-with-time-left" if first_ns - body.sent_ns > seconds(terms.below_s) else ""
+    return "automatic-with-time-left" if first_ns - body.sent_ns > seconds(below_s) else ""
 
 
 def _second_defect(body: AlertBody, message: Message, rules: AlertRules, origin: str) -> str:
     if not rules.second_by_partner:
         return "second-by-partner-not-allowed"
+    if isinstance(message.body, HazardBody):
+        return hazard_corroboration_defect(body, message, origin, seconds(rules.fresh_s))
     return corroboration_defect(body, message, origin, seconds(rules.fresh_s))
 
 

@@ -72,7 +72,7 @@ def answer_defect(case: Case, answer: Concurrence) -> str:
         return "case-closed"
     if answer.partner not in case.needed:
         return "not-asked"
-    if answer.partner not in case.missing:
+    if any(one.partner == answer.partner for one in case.answers):
         return "already-answered"
     return "late" if answer.time_ns > case.deadline_ns else ""
 

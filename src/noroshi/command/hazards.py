@@ -74,7 +74,7 @@ class Hazard:
     key: of its identity; digest: of what it says; until_ns: when it ends by itself; act: whether somebody must act now;
     signed: whether its signature was checked and held; message: the id of the message that brought it; partners: who
     has told us of it, ourselves among them; asked: whether the watch was asked to acknowledge it, or what it follows;
-    shared: whether we have told partners of it.
+    shared: whether we have told partners of it; trusted: whether it has come as our nation's rules of alerts ask.
     """
 
     key: bytes
@@ -92,6 +92,7 @@ class Hazard:
     state: HazardState = "none"
     asked: bool = False
     shared: bool = False
+    trusted: bool = False
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -141,6 +142,17 @@ class HazardBook:
     def before(self, one: Hazard) -> Iterator[Hazard]:
         """The messages here that it follows, or ends."""
         return (self._items[key] for key in self._line(one) if key != one.key and key in self._items)
+
+    def about(self, one: Hazard) -> list[Hazard]:
+        """The messages here of the same matter: those that it names or follows, and all that follow any of these."""
+        seen: set[bytes] = set()
+        waiting = [*self._line(one)]
+        while waiting:
+            key = waiting.pop()
+            if key not in seen:
+                seen.add(key)
+                waiting += self._referring.get(key, ())
+        return [each for each in self._items.values() if each.key in seen]
 
     def defect(self, new: Hazard, type_: str, refers: Iterable[tuple[str, bytes, int]]) -> str:
         """Why a message cannot be taken in, or an empty text.

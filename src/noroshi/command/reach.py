@@ -101,11 +101,27 @@ class Relay:
     hops: int
     receipts: Receipts
     here_ns: int
+    version: int = 1
+
+
+@dataclass(slots=True)
+class RelayLine:
+    """What the shell sees of the line to a relay. hops: last hops that are connected to it, as it last said."""
+
+    name: str
+    state: Literal["up", "silent", "down", "removed"]
+    hops: int
+    since_ns: int
 
 
 @dataclass(slots=True)
 class Word:
-    """What one relay has said of one message. received: bitmap of last hops; times 0 before the first receipt."""
+    """What one relay has said of one message. received: bitmap of last hops; times 0 before the first receipt.
+
+    signed: of those whose own signatures it holds, in the tree with this root; asked, asked_of: the root and
+    the last hops for which it was asked to show some; proven: the root for which it has; shown: how many; false: whether
+    it has shown what does not hold.
+    """
 
     relay: str
     unit: str
@@ -118,6 +134,14 @@ class Word:
     first_ns: int = 0
     last_ns: int = 0
     refused: str = ""
+    version: int = 1
+    signed: bytes = b""
+    root: bytes = b""
+    asked: bytes = b""
+    asked_of: bytes = b""
+    proven: bytes = b""
+    shown: int = 0
+    false: bool = False
 
 
 @dataclass(slots=True)
@@ -142,7 +166,7 @@ class Told:
         if relay.name in self.words:
             return False
         self.words[relay.name] = Word(
-            relay.name, relay.unit, relay.roster, relay.hops, now_ns, relay.receipts
+            relay.name, relay.unit, relay.roster, relay.hops, now_ns, relay.receipts, version=relay.version
         )
         return True
 
@@ -175,6 +199,14 @@ class Told:
         for word in self.words.values():
             if word.roster == roster:
                 bits |= bits_of(word.received)
+        return bits
+
+    def signed(self, roster: str) -> int:
+        """Bits of those who have signed their receipt themselves, as far as no relay has shown what does not hold."""
+        bits = 0
+        for word in self.words.values():
+            if word.roster == roster and not word.false:
+                bits |= bits_of(word.signed)
         return bits
 
     def silent(self) -> dict[str, int]:
@@ -230,6 +262,21 @@ def same_set(end: Told, told: Mapping[bytes, Told]) -> tuple[Same, ...]:
             had |= one.union(roster)
         found.append(Same(roster, had, end.union(roster)))
     return tuple(found)
+
+
+def lacking(told: Told, every: Mapping[bytes, Told]) -> dict[str, int]:
+    """Of each roster the last hops that should have a message and have not; those with none are left out.
+
+    Of an end these are the ones that had what it ends: nobody else is given it. Where all relays of a roster are of the
+    first version its end is waited for from all, as it was when they were written.
+    """
+    found = told.silent()
+    if told.purpose != "end":
+        return found
+    newer = {word.roster for word in told.words.values() if word.version > 1}
+    found = {roster: bits for roster, bits in found.items() if roster not in newer}
+    owed = {one.roster: one.not_ended for one in same_set(told, every) if one.roster in newer}
+    return found | {roster: bits for roster, bits in owed.items() if bits}
 
 
 def hops_of(bits: int) -> Iterator[int]:

@@ -15,9 +15,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from noroshi.command.hazard_rules import MAX_RULES, HazardRule
 from noroshi.documents import Element
 from noroshi.messages import Scheme, canonical
-from noroshi.messages.signing import SIGNATURE_BYTES
+from noroshi.messages.rooted import open_rooted
 from noroshi.messages.trust import is_realm
 
 SCHEMA: Literal["noroshi.alert-warrant/1"] = "noroshi.alert-warrant/1"
@@ -49,7 +50,8 @@ class AlertRules(Element, frozen=True, kw_only=True):
 
     second_by_partner: a corroborating signed warning of a partner stands for the second person, while it is at most
     `fresh_s` old. without_warning: two persons may alert where nothing was warned of. machines: posts whose key lies in
-    a file, also in the real realm. scopes: units that may alert some regions only, with the names of those.
+    a file, also in the real realm. scopes: units that may alert some regions only, with the names of those. hazards: on
+    whose word, beside our own warnings, an alert is drafted; on nobody's where it is not there.
     """
 
     second_by_partner: bool = False
@@ -60,6 +62,7 @@ class AlertRules(Element, frozen=True, kw_only=True):
     scopes: Annotated[dict[str, tuple[str, ...]], Meta(max_length=MAX_NAMED)] = msgspec.field(
         default_factory=dict
     )
+    hazards: Annotated[tuple[HazardRule, ...], Meta(max_length=MAX_RULES)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Warrant(Element, frozen=True, kw_only=True):
@@ -114,18 +117,9 @@ def read(raw: bytes) -> SignedWarrant | None:
 
 def opened(raw: bytes, scheme: Scheme, root: bytes | None, *, partner: str, realm: str) -> Warrant | str:
     """The warrant in these bytes, when this root of this partner and realm has signed it; or why not. Never raises."""
-    signed = read(raw)
-    if signed is None:
-        return "malformed-warrant"
-    known = root is not None and len(signed.signature) == SIGNATURE_BYTES
-    if root is None or not known or not scheme.verify(root, DOMAIN + signed.payload, signed.signature):
-        return "bad-warrant"
-    try:
-        warrant = _WARRANT.decode(signed.payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "malformed-warrant"
-    if canonical.encode(warrant) != signed.payload:
-        return "malformed-warrant"
+    warrant = open_rooted(raw, _SIGNED, _WARRANT, DOMAIN, scheme, root or b"")
+    if isinstance(warrant, str):
+        return "bad-warrant" if warrant == "bad-signature" else "malformed-warrant"
     if warrant.realm != realm or warrant.partner != partner or not is_realm(warrant.realm):
         return "warrant-of-another"
     return warrant if all(len(one) == 32 for one in warrant.templates) else "malformed-warrant"

@@ -9,14 +9,16 @@ record, in the same way for an exercise and for the real thing.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 import numpy as np
 
+from noroshi.exercise.cast_parts import PartnerPart, SensorPart, ServedPart
 from noroshi.exercise.parts import Latitude, Longitude
-from noroshi.exercise.scenario import Post, Scenario, Sensor, selected
+from noroshi.exercise.scenario import Post, Scenario, selected
 from noroshi.geo.frames import geodetic_to_ecef
 from noroshi.messages import Certificate, derive
 from noroshi.node.inputs import Genesis, PostRow, Publishing, RuleSet, SensorRow
@@ -121,32 +123,50 @@ class Cast:
 def cast_of_scenario(scenario: Scenario, structure: Structure, catalogue: Catalogue) -> Cast:
     """The cast of a checked scenario under a structure."""
     scenario = selected(scenario, structure.id)
-    node_of = {one.id: one.node for one in scenario.partners}
     return Cast(
         realm=scenario.realm,
         title=scenario.title,
         structure=structure,
         catalogue=catalogue,
-        nodes=units_to_nodes(scenario, structure),
-        taking=tuple(
-            Taking(
-                partner=one.id, nation=one.nation, node=one.node, assessing_unit=one.assessing[0].unit, rules=one.rules
-            )
-            for one in scenario.partners
-        ),
-        wires=tuple((node_of[link.between[0]], node_of[link.between[1]]) for link in scenario.links),
-        sensors=tuple(_sensor_row(one) for one in scenario.sensors),
+        nodes=units_to_nodes(scenario.partners, scenario.shared_units, structure),
+        taking=tuple(taking(one, one.assessing[0].unit) for one in scenario.partners),
+        wires=wires(scenario.partners, (link.between for link in scenario.links)),
+        sensors=tuple(sensor_row(one) for one in scenario.sensors),
         posts=tuple(_post_row(one, scenario) for one in scenario.posts),
+    )
+
+
+def units_to_nodes(
+    partners: Iterable[PartnerPart],
+    shared_units: Iterable[ServedPart],
+    structure: Structure,
+    outside: Collection[str] = (),
+) -> dict[str, str]:
+    """Which node serves each unit: its nation's, or the one that `shared_units` names.
+
+    Nobody serves external ones, and those of nations `outside` only. Raises AssignmentError; the checks of a file refuse
+    it with its line.
+    """
+    kept_out = [
+        one.id
+        for one in structure.units
+        if outside and one.kind != "external" and one.nations and one.nations <= frozenset(outside)
+    ]
+    nodes = {partner.node: (partner.nation,) for partner in partners}
+    return assign(structure, nodes, {row.unit: row.node for row in shared_units}, kept_out)
+
+
+def taking(partner: PartnerPart, assessing_unit: str) -> Taking:
+    """The partner's place."""
+    return Taking(
+        partner=partner.id, nation=partner.nation, node=partner.node, assessing_unit=assessing_unit, rules=partner.rules
     )  # fmt: skip
 
 
-def units_to_nodes(scenario: Scenario, structure: Structure) -> dict[str, str]:
-    """Which node serves each unit: its nation's, or the one that `shared_units` names; nobody serves external ones.
-
-    scenario: as `selected` for this structure. Raises AssignmentError; `checking` refuses it with its line.
-    """
-    nodes = {partner.node: (partner.nation,) for partner in scenario.partners}
-    return assign(structure, nodes, {row.unit: row.node for row in scenario.shared_units})
+def wires(partners: Iterable[PartnerPart], pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The nodes of each pair of partners that have a link."""
+    node_of = {one.id: one.node for one in partners}
+    return tuple((node_of[a], node_of[b]) for a, b in pairs)
 
 
 def pseudonym(ids: bytes, sensor: str) -> str:
@@ -160,14 +180,7 @@ def site_m(placed: Sited) -> tuple[float, float, float]:
     return float(site[0]), float(site[1]), float(site[2])
 
 
-def _post_row(post: Post, scenario: Scenario) -> PostRow:
-    """The seat as its node knows it; a post that may ask for a decision has it in its duty."""
-    asks = tuple(f"request:{one.decision}" for one in scenario.consultations if one.post == post.id)
-    duties = tuple(duty for duty in post.duties if duty != "request") + asks
-    return PostRow(id=post.id, unit=post.unit, title=post.title, duties=duties)
-
-
-def _sensor_row(sensor: Sensor) -> SensorRow:
+def sensor_row(sensor: SensorPart) -> SensorRow:
     """The sensor as its node knows it, without its pseudonym."""
     return SensorRow(
         id=sensor.id,
@@ -182,3 +195,10 @@ def _sensor_row(sensor: Sensor) -> SensorRow:
             sensor.sigma_elevation_mrad / 1e3,
         ),
     )
+
+
+def _post_row(post: Post, scenario: Scenario) -> PostRow:
+    """The seat as its node knows it; a post that may ask for a decision has it in its duty."""
+    asks = tuple(f"request:{one.decision}" for one in scenario.consultations if one.post == post.id)
+    duties = tuple(duty for duty in post.duties if duty != "request") + asks
+    return PostRow(id=post.id, unit=post.unit, title=post.title, duties=duties)

@@ -8,32 +8,32 @@ name known structures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from math import isfinite
 from typing import TypeVar
 
 import msgspec
 
-from noroshi.documents import Path, fail, suggest
+from noroshi.documents import Path
 from noroshi.exercise.cast import units_to_nodes
-from noroshi.exercise.injects import CapInject
+from noroshi.exercise.cast_checks import CastCheck, placed
+from noroshi.exercise.injects import CapInject, FalseReceipt, ForgedWarning, RecordedRaid
 from noroshi.exercise.loading import Loaded, choices
 from noroshi.exercise.scenario import (
     Choice,
     LinkDown,
+    MaybeInForce,
     NodeDown,
-    Relay,
     ReportNever,
     ReportWithin,
     Scenario,
     in_force,
-    selected,
 )
 from noroshi.exercise.varying import changed, meant, name_of
 from noroshi.structure import Catalogue, Structure
 from noroshi.structure.nodes import AssignmentError
 
-AnyChoice = TypeVar("AnyChoice", bound=Choice)
+AnyElement = TypeVar("AnyElement", bound=MaybeInForce)
 
 LOWEST_DEG = -5.0
 """Of a radar's looks: a little below the horizon from a mountain or an aircraft."""
@@ -60,53 +60,19 @@ def check_scenario(
     check.background()
 
 
-class _Check:
+class _Check(CastCheck):
     def __init__(self, loaded: Loaded, structure: Structure, catalogue: Catalogue) -> None:
+        super().__init__(loaded.document, loaded.scenario.partners, structure, catalogue)
         self.scenario: Scenario = loaded.scenario
-        self.document = loaded.document
-        self.structure = structure
-        self.catalogue = catalogue
-        self.units_known = frozenset(structure.unit_ids)
-        self.partners_known = tuple(one.id for one in self.scenario.partners)
-        self.nodes_known = tuple(one.node for one in self.scenario.partners)
 
-    # Small questions
-
-    def fail(self, path: Path, cause: str, hint: str = "") -> None:
-        fail(self.document, path, cause, hint)
-
-    def kept(self, field: Path, elements: Iterable[AnyChoice]) -> Iterator[tuple[Path, AnyChoice]]:
+    def kept(self, field: Path, elements: Iterable[AnyElement]) -> Iterator[tuple[Path, AnyElement]]:
         """The elements in force, each with its path."""
-        for index, one in enumerate(elements):
-            if in_force(one, self.structure.id):
-                yield (*field, index), one
-
-    def known(self, path: Path, value: str, names: Iterable[str], what: str) -> None:
-        names = tuple(names)
-        if value not in names:
-            self.fail(path, f"there is no {what} {value!r}", suggest(value, names))
-
-    def unit(self, path: Path, unit: str) -> None:
-        if unit not in self.units_known:
-            cause = f"the structure {self.structure.id} has no unit {unit!r}"
-            self.fail(path, cause, suggest(unit, self.structure.unit_ids))
-
-    def once(
-        self, rows: Iterable[tuple[Path, AnyChoice]], key: Callable[[AnyChoice], object], what: str
-    ) -> None:
-        seen: dict[object, int] = {}
-        for path, one in rows:
-            value = key(one)
-            if value in seen:
-                self.fail(path, f"{what} is given twice; first in line {seen[value]}", "give each once")
-            seen[value] = self.document.line(path)
+        return (row for row in placed(field, elements) if in_force(row[1], self.structure.id))
 
     def in_time(self, path: Path, at_s: float) -> None:
         if at_s > self.scenario.duration_s:
             cause = f"{at_s:g} s is after the end of the scenario"
             self.fail(path, cause, f"use at most duration_s, {self.scenario.duration_s:g}")
-
-    # The parts of a scenario
 
     def whens(self, known: Collection[str]) -> None:
         names = tuple(dict.fromkeys((*known, self.structure.id)))
@@ -116,39 +82,21 @@ class _Check:
                     self.known((*path, "when", "structure", index), name, names, "structure")
 
     def partners(self) -> None:
-        rows = [(("partners", index), one) for index, one in enumerate(self.scenario.partners)]
-        for field in ("id", "node", "nation"):
-            seen: set[str] = set()
-            for path, one in rows:
-                value = getattr(one, field)
-                if value in seen:
-                    self.fail(
-                        (*path, field), f"{value!r} is given to two partners", "give each partner its own"
-                    )
-                seen.add(value)
-        nations = sorted({unit.nation for unit in self.structure.units if not unit.shared})
+        rows = list(placed(("partners",), self.scenario.partners))
+        self.own_names(rows)
         for path, one in rows:
-            self.known((*path, "nation"), one.nation, nations, f"nation in structure {self.structure.id}:")
             assessing = list(self.kept((*path, "assessing"), one.assessing))
             if len(assessing) != 1:
                 cause = f"{len(assessing)} units assess for {one.id} under structure {self.structure.id}"
                 self.fail((*path, "assessing"), cause, "give exactly one")
             place, row = assessing[0]
-            self.unit((*place, "unit"), row.unit)
-            nation = self.structure.unit(row.unit).nation
-            if nation != one.nation:
-                self.fail(
-                    (*place, "unit"), f"{row.unit} is of {nation}, not of {one.nation}", "name an own unit"
-                )
+            self.assesses((*place, "unit"), row.unit, one)
 
     def units(self) -> None:
         rows = list(self.kept(("shared_units",), self.scenario.shared_units))
-        self.once(rows, lambda one: one.unit, "this unit")
-        for path, row in rows:
-            self.unit((*path, "unit"), row.unit)
-            self.known((*path, "node"), row.node, self.nodes_known, "node")
+        self.served(rows)
         try:
-            units_to_nodes(selected(self.scenario, self.structure.id), self.structure)
+            units_to_nodes(self.scenario.partners, [row for _, row in rows], self.structure)
         except AssignmentError as error:
             places = [path for path, row in rows if row.unit == error.unit]
             what = f"{error.unit or 'units'} of structure {self.structure.id}: {error.cause}"
@@ -162,24 +110,13 @@ class _Check:
                 self.in_time((*path, "down", index, "from_s"), window.from_s)
         self.once(rows, lambda one: frozenset(one.between), "this link")
 
-    def pair(self, path: Path, between: tuple[str, str]) -> None:
-        for index, partner in enumerate(between):
-            self.known((*path, index), partner, self.partners_known, "partner")
-        if between[0] == between[1]:
-            self.fail(path, f"{between[0]} cannot be linked to itself", "name two partners")
-
     def sensors(self) -> None:
         rows = list(self.kept(("sensors",), self.scenario.sensors))
         self.once(rows, lambda one: one.id, "this sensor")
         for path, sensor in rows:
             self.unit((*path, "unit"), sensor.unit)
-            radar = sensor.sensing == "radar"
-            if radar and sensor.sigma_range_m is None:
-                self.fail((*path, "sigma_range_m"), "a radar has a range", "give its sigma in metres")
-            for field in ("sigma_range_m", "sigma_range_rate_mps"):
-                if not radar and getattr(sensor, field) is not None:
-                    self.fail((*path, field), "an infrared sensor measures angles only", "leave it out")
-            if radar and sensor.elevation_min_deg < LOWEST_DEG:
+            self.sensor(path, sensor)
+            if sensor.sensing == "radar" and sensor.elevation_min_deg < LOWEST_DEG:
                 cause = f"no radar looks {-sensor.elevation_min_deg:g} degrees down"
                 self.fail((*path, "elevation_min_deg"), cause, f"use {LOWEST_DEG:g} or more")
 
@@ -200,32 +137,20 @@ class _Check:
         self.once(rows, lambda one: one.id, "this post")
         for path, post in rows:
             self.unit((*path, "unit"), post.unit)
-            if not post.id.startswith(f"{post.unit}."):
-                cause = f"{post.id!r} does not begin with its unit"
-                self.fail((*path, "id"), cause, f"call it {post.unit}.{post.id.rpartition('.')[2]}")
-            if len(set(post.duties)) != len(post.duties):
-                self.fail((*path, "duties"), "a duty is given twice", "give each once")
+            self.post(path, post)
 
     def relays(self) -> None:
         rows = list(self.kept(("relays",), self.scenario.relays))
         self.once(rows, lambda one: one.id, "this relay")
-        first: dict[str, Relay] = {}
         for path, relay in rows:
             self.unit((*path, "unit"), relay.unit)
             for index, window in enumerate(relay.down):
                 self.in_time((*path, "down", index, "from_s"), window.from_s)
             for index, hop in enumerate(relay.broken):
                 if hop >= relay.last_hops:
-                    cause = f"it has no last hop {hop}"
-                    self.fail(
-                        (*path, "broken", index), cause, f"they are numbered 0 to {relay.last_hops - 1}"
-                    )
-            other = first.setdefault(relay.roster or relay.id, relay)
-            if (other.last_hops, other.unit) != (relay.last_hops, relay.unit):
-                cause = f"{other.id} of the same roster has {other.last_hops} last hops of {other.unit}"
-                self.fail(
-                    (*path, "last_hops"), cause, "relays of one roster have the same last hops and unit"
-                )
+                    hint = f"they are numbered 0 to {relay.last_hops - 1}"
+                    self.fail((*path, "broken", index), f"it has no last hop {hop}", hint)
+        self.rosters(rows)
 
     def consultations(self) -> None:
         posts = {one.id: one for _, one in self.kept(("posts",), self.scenario.posts)}
@@ -237,11 +162,8 @@ class _Check:
                 self.fail(
                     (*path, "post"), f"{row.post} has not the duty request", "add it to the post's duties"
                 )
+            self.may_ask((*path, "post"), post.unit, row.decision)
             authorities = [one for one in self.structure.authorities if one.decision == row.decision]
-            able = [one.unit for one in authorities if one.role in ("propose", "decide")]
-            if post.unit not in able:
-                cause = f"{post.unit} may not ask for {row.decision} in structure {self.structure.id}"
-                self.fail((*path, "post"), cause, f"units that may: {', '.join(able) or 'none'}")
             if not any(one.role == "convene" for one in authorities):
                 cause = f"nobody convenes {row.decision} in structure {self.structure.id}"
                 self.fail((*path, "decision"), cause, "name a decision with a body, or limit it with `when`")
@@ -264,6 +186,28 @@ class _Check:
                         cause = f"{inject.node} is down already at {inject.at_s:g} s"
                         self.fail((*path, "at_s"), cause, f"begin after {down[inject.node]:g} s")
                     down[inject.node] = inject.at_s + inject.for_s
+                case RecordedRaid() | ForgedWarning() | FalseReceipt():
+                    self.speaker(path, inject, links)
+
+    def speaker(
+        self,
+        path: Path,
+        inject: RecordedRaid | ForgedWarning | FalseReceipt,
+        links: Collection[frozenset[str]],
+    ) -> None:
+        """Whom an inject speaks as must be there, with a way to the node that hears it."""
+        kind = inject.entrance if isinstance(inject, RecordedRaid) else "link"
+        field: Path = (*path, "as_from")
+        own = next((one.id for one in self.scenario.partners if one.node == inject.node), "")
+        if kind == "link" and frozenset((inject.as_from, own)) not in links:
+            cause = f"there is no link between {own} and {inject.as_from or 'nobody'}"
+            self.fail(field, cause, "name a partner that has a link to the node's")
+        elif kind == "console":
+            self.known(field, inject.as_from, _ids(self, "posts"), "post")
+        elif kind == "feed":
+            self.known(field, inject.as_from, _ids(self, "sensors"), "sensor")
+        elif kind in ("file", "backup") and inject.as_from:
+            self.fail(field, f"a {kind} comes from nobody", "leave it out")
 
     def expectations(self) -> None:
         rows = list(self.kept(("expectations",), self.scenario.expectations))
@@ -296,7 +240,7 @@ class _Check:
 
     def costs(self) -> None:
         scenario = self.scenario
-        rows: dict[str, Iterable[Choice]] = {
+        rows: dict[str, Iterable[MaybeInForce]] = {
             "injects": scenario.injects, "sensors": scenario.sensors, "posts": scenario.posts,
         }  # fmt: skip
         for index, one in enumerate(scenario.costs):
@@ -369,9 +313,6 @@ class _Check:
                     for name in value:
                         files = [each.id for each in self.scenario.injects if isinstance(each, CapInject)]
                         self.known(place, name, [each for each in files if each != name_of(one)], "file:")
-
-    def decision(self, path: Path, decision: str) -> None:
-        self.known(path, decision, self.catalogue.decision_ids, "decision")
 
 
 def _ids(check: _Check, field: str) -> tuple[str, ...]:

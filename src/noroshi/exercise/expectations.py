@@ -171,6 +171,25 @@ class RefusedInput(Expectation, frozen=True, kw_only=True, tag="refused"):
     at_least: Annotated[int, Meta(ge=1)] = 1
 
 
+class TakenNever(Expectation, frozen=True, kw_only=True, tag="taken-never"):
+    """Something came to the partner's node by this party (`post:`, `partner:` or `feed:` and a name), all in vain."""
+
+    partner: Trigraph
+    party: Annotated[str, Meta(min_length=1)]
+
+
+class DoorRefused(Expectation, frozen=True, kw_only=True, tag="door-refused"):
+    """The partner's node refuses something before it is an input of anybody's, and tells its operator how often.
+
+    door: `record` (a backup that is not its own), `link`, `page`, `relays`.
+    """
+
+    partner: Trigraph
+    door: Annotated[str, Meta(min_length=1)]
+    reason: str = ""
+    at_least: Annotated[int, Meta(ge=1)] = 1
+
+
 class WarningNever(Expectation, frozen=True, kw_only=True, tag="warning-never"):
     """The partner warns of nothing, and its picture stays empty: no event is opened on it."""
 
@@ -270,6 +289,18 @@ class HazardNever(Expectation, frozen=True, kw_only=True, tag="hazard-never"):
     identifier: str = ""
 
 
+class HazardAlert(Expectation, frozen=True, kw_only=True, tag="hazard-alert"):
+    """The unit's public alert rests on this message of another agency, and is out so soon after the message came.
+
+    never: no alert of the unit does, though the message came.
+    """
+
+    unit: str
+    identifier: str
+    within_s: Positive = 120.0
+    never: bool = False
+
+
 class RelayShown(Expectation, frozen=True, kw_only=True, tag="relay-shown"):
     """The partner's node shows what was said in this unit's name as what it is.
 
@@ -293,6 +324,7 @@ class RelayUnverified(Expectation, frozen=True, kw_only=True, tag="relay-unverif
 AnyExpectation = (
     HazardShown
     | HazardNever
+    | HazardAlert
     | RelayShown
     | RelayUnverified
     | WatchInformed
@@ -300,6 +332,8 @@ AnyExpectation = (
     | NoticeShown
     | NoticeNotShown
     | RefusedInput
+    | DoorRefused
+    | TakenNever
     | ReportWithin
     | ReportNever
     | WarningLead

@@ -8,7 +8,7 @@ for a time is known to the world and to the people themselves (`SENSED`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from noroshi.exercise import injecting_alerts, injecting_forgeries, injecting_hazards, injecting_notices
@@ -22,6 +22,8 @@ from noroshi.exercise.injects import (
     Retract,
     SensorDown,
 )
+from noroshi.geo.places import PlaceTable
+from noroshi.log import Batch
 from noroshi.node.inputs import CapGiven, Detections, Received, RelayGiven
 
 Act = Callable[[int], object]
@@ -31,10 +33,15 @@ Handed = Detections | Received | CapGiven | RelayGiven
 """What sensors, posts and people at a node hand in."""
 
 
+Backup = Callable[[], Sequence[Batch]]
+"""Makes a record that is not the node's, which takes a second or so."""
+
+
 class Controls(Protocol):
     """What exercise control can reach. key: keys the draws of this run."""
 
     coalition: Coalition
+    places: PlaceTable
     key: bytes
 
     def plan(self, at_s: float, act: Act) -> None:
@@ -60,6 +67,18 @@ class Controls(Protocol):
 
     def give(self, node: str, given: Handed) -> None:
         """Gives a node an input, as its feeds and posts do."""
+
+    def bring(self, node: str, partner: str, messages: Sequence[bytes]) -> None:
+        """Lets a partner's link bring these to a node, as if the partner's node had sent them."""
+
+    def receipt(self, node: str, partner: str, rows: int) -> None:
+        """Lets a partner sign a receipt for so many more rows than this node has sent it."""
+
+    def put_files(self, node: str, files: Sequence[bytes]) -> None:
+        """Puts files among those that a node takes from the people who look after it."""
+
+    def restore(self, node: str, backup: Backup) -> None:
+        """Ends a node and lets it start from this record instead of its own; from its own when it has refused to."""
 
     def files(self, node: str) -> list[bytes]:
         """The public alerts that a node has issued so far, as files, in order."""

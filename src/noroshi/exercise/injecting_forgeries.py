@@ -10,13 +10,17 @@ import msgspec
 
 from noroshi.clock import seconds
 from noroshi.exercise.draws import stream
-from noroshi.exercise.injects import DamagedMessages, ForgedWarning, RecordedRaid
+from noroshi.exercise.injects import DamagedMessages, FalseReceipt, ForgedWarning, RecordedRaid
+from noroshi.log import Batch
 from noroshi.messages import KINDS, Certificate, Envelope, Scheme, certify, derive, key_id, label_for, seal
 from noroshi.messages.bodies import Body, RemarkBody, TrackBody, WarningBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.envelope import Signed, signing_bytes
 from noroshi.messages.signing import ID_BYTES
-from noroshi.node.inputs import Detections, Received
+from noroshi.node.core import Node
+from noroshi.node.inputs import Detections, Received, Secrets
+from noroshi.sharing import Position, Statement
+from noroshi.sharing.streams import statement_bytes
 
 if TYPE_CHECKING:
     from noroshi.exercise.coalition import Member
@@ -114,26 +118,62 @@ def damaged(raw: bytes, key: bytes, name: str, number: int) -> bytes:
 
 def _recorded_raid(controls: Controls, one: RecordedRaid) -> None:
     def act(now_ns: int) -> None:
-        at_ns = (
-            now_ns
-            if one.form == "moved-in-time"
-            else controls.coalition.start_ns - seconds(RECORDED_BEFORE_S)
-        )
+        moved = one.form == "moved-in-time"
+        at_ns = now_ns if moved else controls.coalition.start_ns - seconds(RECORDED_BEFORE_S)
         member = controls.coalition.member(one.node)
-        if one.entrance == "feed":
-            for number in range(one.tracks):
-                controls.give(one.node, _batch(controls, member, one, number, at_ns))
-            return
-        partner = one.as_from if one.entrance == "link" else member.trigraph
-        party = f"partner:{one.as_from}" if one.entrance == "link" else f"post:{one.as_from}"
-        for raw in recorded(recorder(controls, one.realm, partner), one.tracks, at_ns):
-            if one.form == "realm-stripped":
-                raw = reshaped(raw, realm=None)
-            elif one.form == "realm-rewritten":
-                raw = reshaped(raw, realm=controls.coalition.realm)
-            controls.give(one.node, Received(party=party, number=0, raw=raw))
+        match one.entrance:
+            case "feed":
+                for number in range(one.tracks):
+                    controls.give(one.node, _batch(controls, member, one, number, at_ns))
+            case "backup":
+                controls.restore(
+                    one.node, lambda: other_record(controls, member, one.realm, one.tracks, at_ns)
+                )
+            case "link":
+                controls.bring(one.node, one.as_from, _messages(controls, one, one.as_from, at_ns))
+            case "file":
+                controls.put_files(one.node, _messages(controls, one, member.trigraph, at_ns))
+            case "console":
+                for raw in _messages(controls, one, member.trigraph, at_ns):
+                    controls.give(one.node, Received(party=f"post:{one.as_from}", number=0, raw=raw))
 
     controls.plan(one.at_s, act)
+
+
+def _messages(controls: Controls, one: RecordedRaid, partner: str, at_ns: int) -> list[bytes]:
+    """The record's messages in the inject's form."""
+    found = []
+    for raw in recorded(recorder(controls, one.realm, partner), one.tracks, at_ns):
+        if one.form == "realm-stripped":
+            raw = reshaped(raw, realm=None)
+        elif one.form == "realm-rewritten":
+            raw = reshaped(raw, realm=controls.coalition.realm)
+        found.append(raw)
+    return found
+
+
+def other_record(controls: Controls, member: Member, realm: str, tracks: int, at_ns: int) -> list[Batch]:
+    """The record of a node of the same name in another exercise, which a neighbour told of so many tracks."""
+    genesis = member.genesis
+    neighbours = sorted(set(genesis.node_partners.values()) - {genesis.partner})
+    other = neighbours[0] if neighbours else genesis.partner
+    own, teller = (recorder(controls, realm, each) for each in (genesis.partner, other))
+    scheme = own.scheme
+    roots = {
+        each: scheme.public_key(derive(controls.key, "recorded root", own.realm, each))
+        for each in genesis.roots
+    }
+    first = msgspec.structs.replace(
+        genesis, realm=own.realm, roots=roots, policy=None, warrant=msgspec.UNSET,
+        certificates=tuple({one.partner: one.certificate for one in (own, teller)}.values()),
+    )  # fmt: skip
+    secrets = Secrets(signing=own.secret, ids=derive(own.secret, "ids"))
+    copy, commit = Node.begin(at_ns, first, secrets, controls.places)
+    batches = [commit.batch]
+    for raw in recorded(teller, tracks, at_ns):
+        given = Received(party=f"partner:{other}", number=0, raw=raw)
+        batches.append(copy.handle(at_ns + seconds(1.0), given).batch)
+    return batches
 
 
 def _batch(controls: Controls, member: Member, one: RecordedRaid, number: int, at_ns: int) -> Detections:
@@ -155,9 +195,24 @@ def _forged_warning(controls: Controls, one: ForgedWarning) -> None:
             secret = member.secrets.signing
             signature = bare.scheme.sign(secret, signing_bytes(bare.realm, signed.payload))
             raw = encode(Signed(signed.payload, key_id(bare.scheme.public_key(secret)), signature))
-        controls.give(one.node, Received(party=f"partner:{one.as_from}", number=0, raw=raw))
+        controls.bring(one.node, one.as_from, [raw])
 
     controls.plan(one.at_s, act)
+
+
+def _false_receipt(controls: Controls, one: FalseReceipt) -> None:
+    controls.plan(one.at_s, lambda now_ns: controls.receipt(one.node, one.as_from, one.rows))
+
+
+def wrong_receipt(controls: Controls, node: str, partner: str, sent: Position, rows: int) -> Statement:
+    """The partner's signature for so many more rows in each lane than the node has sent."""
+    own = controls.coalition.member(node)
+    other = next(one for one in controls.coalition.members if one.trigraph == partner)
+    upto = tuple(number + rows for number in sent.upto)
+    heads = tuple(derive(controls.key, "no such row", number) for number in upto)
+    position = Position(sent.epoch, upto, heads)  # type: ignore[arg-type]  # four, as before
+    data = statement_bytes("receipt", controls.coalition.realm, own.trigraph, partner, position)
+    return Statement(position, other.control.scheme.sign(other.secrets.signing, data))
 
 
 def _damaged_messages(controls: Controls, one: DamagedMessages) -> None:
@@ -184,6 +239,7 @@ def _damaged_messages(controls: Controls, one: DamagedMessages) -> None:
 INJECTS: Mapping[type, Inject] = {
     RecordedRaid: _recorded_raid,
     ForgedWarning: _forged_warning,
+    FalseReceipt: _false_receipt,
     DamagedMessages: _damaged_messages,
 }
 """Who plans which type of inject."""

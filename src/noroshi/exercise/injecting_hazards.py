@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from noroshi.clock import seconds, to_iso
 from noroshi.exercise.injects import CapInject, RelayInject
-from noroshi.gateways.cap_model import CapAlert, CapArea, CapCircle, CapInfo, CapTime
+from noroshi.gateways.cap_model import CapAlert, CapArea, CapCircle, CapInfo, CapNamed, CapTime
 from noroshi.gateways.cap_write import write_cap
 from noroshi.gateways.realm import MARKS
 from noroshi.node.inputs import CapGiven, RelayGiven
@@ -30,6 +30,8 @@ def cap_file(one: CapInject, scenario: Scenario, start_ns: int) -> bytes:
     circle: tuple[CapCircle, ...] = ()
     if one.lat_deg is not None and one.lon_deg is not None:
         circle = (CapCircle(f"{one.lat_deg:.4f},{one.lon_deg:.4f} {one.radius_km:.3f}"),)
+    coded = [code.partition("=") for code in one.geocodes]
+    codes = tuple(CapNamed(name, value) for name, _, value in coded)
     headline = one.headline or f"{MARKS['en']}. {one.event}"
     info = CapInfo(
         language="en-US",
@@ -38,10 +40,12 @@ def cap_file(one: CapInject, scenario: Scenario, start_ns: int) -> bytes:
         urgency=one.urgency,
         severity=one.severity,
         certainty=one.certainty,
+        response_types=(one.response,) if one.response else (),
+        onset=_time(start_ns + seconds(one.at_s + one.onset_s)) if one.onset_s is not None else None,
         expires=expires,
         sender_name=one.sender_name,
         headline=headline,
-        areas=(CapArea(one.area, circles=circle),),
+        areas=(CapArea(one.area, circles=circle, geocodes=codes),),
     )
     return write_cap(
         CapAlert(

@@ -116,28 +116,42 @@ class Retract(Inject, frozen=True, kw_only=True, tag="retract"):
 class RecordedRaid(Inject, frozen=True, kw_only=True, tag="recorded_raid"):
     """The record of another exercise is fed into a node: a report and a warning of each of its tracks.
 
-    entrance: a partner's link (only on the virtual clock), a post's console, or a sensor's feed, which takes
-    measurements alone. as_from: the partner, post or sensor. form, of messages: as recorded, with every time moved to
-    the present, without the realm, or with the realm of those who play written over it.
+    entrance: a partner's link; a post's console; a sensor's feed, which takes measurements alone; files, among those
+    that the node takes from the people who look after it; a backup, restored in the place of the node's own record until
+    the node has refused to start from it. as_from: the partner, post or sensor (empty for files and backups). form, of
+    messages: as recorded, with every time moved to the present, without the realm, or with the realm of those who play
+    written over it.
+
+    Over a link between processes somebody with the partner's link key sits in its place until all is delivered. The
+    partner's own node cannot go on with its streams afterwards, since its neighbour holds rows that it never sent.
     """
 
     node: Name
-    entrance: Literal["link", "console", "feed"]
-    as_from: str
+    entrance: Literal["link", "console", "feed", "file", "backup"]
+    as_from: str = ""
     realm: Name
     tracks: Annotated[int, Meta(ge=1, le=5000)] = 500
     form: Literal["as-recorded", "moved-in-time", "realm-stripped", "realm-rewritten"] = "as-recorded"
 
 
 class ForgedWarning(Inject, frozen=True, kw_only=True, tag="forged_warning"):
-    """A warning in the node's own name comes to it over a partner's link: with its own key, or with another.
-
-    Only on the virtual clock: between processes exercise control cannot stand on a link.
+    """A warning in the node's own name comes to it over a partner's link, as with `RecordedRaid`: signed with its own
+    key, as an older copy of the node would sign it, or with another.
     """
 
     node: Name
     as_from: Trigraph
     key: Literal["own", "another"] = "own"
+
+
+class FalseReceipt(Inject, frozen=True, kw_only=True, tag="false_receipt"):
+    """A failing part counts wrongly: the partner's node receipts so many more rows than it was sent, in a lane each, and
+    signs for them.
+    """
+
+    node: Name
+    as_from: Trigraph
+    rows: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
 
 
 class DamagedMessages(Inject, frozen=True, kw_only=True, tag="damaged_messages"):
@@ -152,7 +166,8 @@ class CapInject(Inject, frozen=True, kw_only=True, tag="cap"):
 
     identifier: the inject's id if left out; refers: ids of earlier injects of this type, which it updates or takes back;
     sent_s: when the agency sent it, from the inject's time; for_s: how long it stands; lat_deg, lon_deg, radius_km: a
-    circle, if there is one; raw: the whole file instead of all this.
+    circle, if there is one; geocodes: `name=value` of each; onset_s: when it begins, from the inject's time; response:
+    what people are to do; raw: the whole file instead of all this.
     """
 
     node: Name
@@ -175,6 +190,11 @@ class CapInject(Inject, frozen=True, kw_only=True, tag="cap"):
     lat_deg: Latitude | None = None
     lon_deg: Longitude | None = None
     radius_km: Positive = 100.0
+    geocodes: tuple[Annotated[str, Meta(pattern="^[^=]{1,64}=.{1,64}$", description="name=value")], ...] = ()
+    response: Literal[
+        "", "Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "AllClear", "None"
+    ] = ""
+    onset_s: float | None = None
     sent_s: float = 0.0
     for_s: float = 3600.0
     raw: Annotated[str, Meta(max_length=100_000)] = ""
@@ -209,5 +229,6 @@ AnyInject = (
     | RelayDown
     | RecordedRaid
     | ForgedWarning
+    | FalseReceipt
     | DamagedMessages
 )

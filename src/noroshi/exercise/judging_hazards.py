@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import UNSET
+
 from noroshi.clock import NS_PER_S
 from noroshi.exercise.evidence import Evidence, Judge, last_records
-from noroshi.exercise.expectations import HazardNever, HazardShown, RelayShown, RelayUnverified
+from noroshi.exercise.expectations import HazardAlert, HazardNever, HazardShown, RelayShown, RelayUnverified
 from noroshi.gateways.cap_model import CapUnreadableError
 from noroshi.gateways.cap_read import read_cap
 from noroshi.gateways.hazard_facts import HazardFacts, facts_of
+from noroshi.messages.bodies import AlertBody
 from noroshi.messages.bodies_hazard import ClaimBody, HazardBody
 from noroshi.review import Entry, Judged
 
@@ -74,6 +77,29 @@ def _never(one: HazardNever, evidence: Evidence) -> Judged:
     return Judged(one.id, not found, detail, tuple(found[:3]) or last_records(evidence, one.partner))
 
 
+def _alert(one: HazardAlert, evidence: Evidence) -> Judged:
+    came = min(_given(evidence, one.identifier), key=lambda entry: entry.now_ns, default=None)
+    if came is None:
+        return Judged(one.id, False, f"{one.identifier} never came", last_records(evidence))
+    resting = [
+        entry
+        for log in evidence.logs
+        for entry in log.entries
+        if entry.type == "message"
+        and isinstance(entry.body, AlertBody)
+        and entry.body.unit == one.unit
+        and entry.body.hazard is not UNSET
+        and entry.body.hazard.identifier == one.identifier
+        and entry.body.type != "Cancel"
+    ]
+    first = min(resting, key=lambda entry: entry.now_ns, default=None)
+    if first is None:
+        return Judged(one.id, one.never, f"no alert of {one.unit} rests on {one.identifier}", (came.cites,))
+    took_s = (first.now_ns - came.now_ns) / NS_PER_S
+    detail = f"{one.unit} alerted on {one.identifier} after {took_s:.1f} s; {one.within_s:g} s allowed"
+    return Judged(one.id, not one.never and took_s <= one.within_s, detail, (came.cites, first.cites))
+
+
 def _relay_shown(one: RelayShown, evidence: Evidence) -> Judged:
     return _relay(evidence, one.id, one.partner, one.unit, one.verdict, one.told_within_s)
 
@@ -130,6 +156,7 @@ def _is_own(evidence: Evidence, partner: str, unit: str) -> bool:
 JUDGES: Mapping[type, Judge] = {
     HazardShown: _shown,
     HazardNever: _never,
+    HazardAlert: _alert,
     RelayShown: _relay_shown,
     RelayUnverified: _relay_unverified,
 }

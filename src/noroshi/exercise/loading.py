@@ -12,7 +12,7 @@ from typing import Any
 
 from noroshi.clock import from_iso
 from noroshi.documents import Document, Path, convert, fail, json_schema, parse
-from noroshi.exercise.scenario import Choice, Scenario
+from noroshi.exercise.scenario import MaybeInForce, Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def scenario_schema() -> dict[str, Any]:
     }
 
 
-def choices(scenario: Scenario) -> Iterator[tuple[Path, Choice]]:
+def choices(scenario: Scenario) -> Iterator[tuple[Path, MaybeInForce]]:
     """Every element that may have a `when`, with its path."""
     for field in (
         "shared_units",

@@ -1,15 +1,14 @@
-"""What the parts of a scenario are made of: words, numbers with their limits, and what all parts share."""
+"""What the parts of scenarios and settings are made of: words, numbers with their limits, and what all parts share."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 from msgspec import Meta
 
 from noroshi.command.readiness import RECEIPT_WITHIN_S
 from noroshi.command.warrant import AlertRules
-from noroshi.messages.bodies_reach import MAX_HOPS
 from noroshi.node.inputs import RuleSet
 
 Name = Annotated[
@@ -30,7 +29,7 @@ LabelWord = Literal["notional", "reported"]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all parts of a scenario share: they are immutable, and a field that is not known is an error."""
+    """What all parts share: they are immutable, and a field that is not known is an error."""
 
 
 class When(Part, frozen=True, kw_only=True):
@@ -39,19 +38,34 @@ class When(Part, frozen=True, kw_only=True):
     structure: Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
+class MaybeInForce(Protocol):
+    """What may be in force under some structures only: without a `when`, it is under all."""
+
+    @property
+    def when(self) -> When | None: ...
+
+
 class Choice(Part, frozen=True, kw_only=True):
-    """An element that may be in force under some structures only."""
+    """An element of a scenario alone that may be in force under some structures only."""
 
     when: When | None = None
 
 
-class Rules(RuleSet, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The partner's policy: any of the fields of `noroshi.node.inputs.RuleSet`; the newest edition if none is named."""
+class PartnerRules(RuleSet, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The partner's policy: any of the fields of `noroshi.node.inputs.RuleSet`; the newest edition if none is named.
+
+    What alerting units may do beyond two persons stands in a warrant, which the partner's root signs.
+    """
 
     edition: Literal[1, 2] | msgspec.UnsetType = 2
+    receipt_within_s: float | msgspec.UnsetType = RECEIPT_WITHIN_S
+
+
+class Rules(PartnerRules, frozen=True, kw_only=True):
+    """The partner's policy in a scenario, which may say too what its root warrants: the root is a drawn one."""
+
     alerts: AlertRules | None = None
     """What the partner's root warrants its alerting units beyond two persons; nothing if left out."""
-    receipt_within_s: float | msgspec.UnsetType = RECEIPT_WITHIN_S
 
 
 class Window(Part, frozen=True, kw_only=True):
@@ -59,23 +73,3 @@ class Window(Part, frozen=True, kw_only=True):
 
     from_s: Seconds
     for_s: Positive
-
-
-class Relay(Choice, frozen=True, kw_only=True):
-    """What carries a unit's alerts to its last hops (speakers, the entry to a cell broadcast, apps).
-
-    roster: whose last hops it serves, shared by all relays that name it; its own if left out. delay_s and jitter_s:
-    until a last hop has received; loss: the share of sendings to one that must be sent again; broken: last hops, by
-    number, that receive nothing; down: when the relay is away.
-    """
-
-    id: Name
-    unit: str
-    roster: Name | None = None
-    last_hops: Annotated[int, Meta(ge=1, le=MAX_HOPS)]
-    delay_s: Seconds = 0.5
-    jitter_s: Seconds = 0.5
-    loss: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
-    broken: tuple[Annotated[int, Meta(ge=0)], ...] = ()
-    down: tuple[Window, ...] = ()
-    label: LabelWord

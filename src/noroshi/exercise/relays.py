@@ -19,16 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noroshi.clock import seconds
+from noroshi.command.passing import PassOn
 from noroshi.command.posts import Seat
 from noroshi.command.reach import hops_of
-from noroshi.command.relaying import PassOn, RelayDesk
+from noroshi.command.relaying import RelayDesk
 from noroshi.exercise.draws import stream
 from noroshi.exercise.kernel import Kernel
-from noroshi.exercise.parts import Relay
+from noroshi.exercise.scenario import Relay
 from noroshi.log import OutboxRow
 from noroshi.messages import TrustStore
-from noroshi.node.inputs import Genesis, Received
+from noroshi.node.inputs import Genesis, LinkChanged, Received
 from noroshi.sharing import RELAYS
+from noroshi.sharing.link import SILENT_AFTER_S
 
 LINE_S = 0.02
 """From a node to its relay, one way."""
@@ -48,8 +50,8 @@ MAX_LOSSES = 6
 class NodeSide(Protocol):
     """What a modelled relay needs of its node."""
 
-    def take(self, now_ns: int, inputs: Sequence[Received]) -> None:
-        """Gives the node inputs."""
+    def take(self, now_ns: int, inputs: Sequence[Received | LinkChanged]) -> None:
+        """Gives the node inputs: a relay's statements, and what became of the line to it."""
 
     def relay_rows(self, party: str, after: int) -> list[OutboxRow]:
         """Durable rows of a relay's outbox."""
@@ -131,6 +133,7 @@ class Relays:
         if one.downs == 1:
             moving = np.flatnonzero(one.roster.at == one.number)
             one.roster.at[moving] = -1
+            self._kernel.at(self._kernel.now_ns + seconds(SILENT_AFTER_S), self._silent, one)
             self._kernel.at(self._kernel.now_ns + seconds(FAIL_OVER_S), self._move, one.roster)
 
     def up(self, name: str) -> None:
@@ -145,8 +148,17 @@ class Relays:
     def _here(self, now_ns: int, one: _Modelled) -> None:
         if one.downs:
             return
+        self._line_up(now_ns, one)
         one.node.take(now_ns, [Received(party=one.party, number=0, raw=one.desk.here(now_ns))])
         self.woken(one.party, now_ns)
+
+    def _line_up(self, now_ns: int, one: _Modelled) -> None:
+        hops = int(np.count_nonzero(one.roster.at == one.number))
+        one.node.take(now_ns, [LinkChanged(party=one.party, state="up", hops=hops)])
+
+    def _silent(self, now_ns: int, one: _Modelled) -> None:
+        if one.downs:
+            one.node.take(now_ns, [LinkChanged(party=one.party, state="down")])
 
     def _fetch(self, now_ns: int, one: _Modelled) -> None:
         one.fetching = False
@@ -175,6 +187,7 @@ class Relays:
                 one.desk.passed(message.id, hop)
                 self._send(now_ns, one, message, [hop])
         for one in ups:
+            self._line_up(now_ns, one)
             self._tell_soon(now_ns, one)
 
     def _send(self, now_ns: int, one: _Modelled, message: PassOn, hops: Sequence[int]) -> None:

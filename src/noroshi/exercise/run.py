@@ -18,9 +18,11 @@ from hashlib import sha256
 import msgspec
 
 from noroshi.clock import NEVER, seconds
+from noroshi.errors import LocalError
 from noroshi.exercise.audit import Reading
 from noroshi.exercise.coalition import Coalition, Member
-from noroshi.exercise.injecting import Act, Handed, plan_injects
+from noroshi.exercise.injecting import Act, Backup, Handed, plan_injects
+from noroshi.exercise.injecting_forgeries import wrong_receipt
 from noroshi.exercise.injects import PostAbsent, Retract
 from noroshi.exercise.kernel import Kernel
 from noroshi.exercise.people import READ, Answer, People
@@ -28,10 +30,20 @@ from noroshi.exercise.relays import Relays
 from noroshi.exercise.wires import State, Wire
 from noroshi.exercise.world import Look, Truth, looks
 from noroshi.geo.places import PlaceTable
-from noroshi.log import Batch, OutboxRow, Store
+from noroshi.log import Batch, MemoryStore, OutboxRow, Store
 from noroshi.messages.canonical import encode
 from noroshi.node.core import Node
-from noroshi.node.inputs import Input, LinkChanged, Received, said_input
+from noroshi.node.inputs import (
+    FILES,
+    NOT_OURS,
+    RECORD,
+    RESTORED,
+    DoorHeard,
+    Input,
+    LinkChanged,
+    Received,
+    said_input,
+)
 from noroshi.sharing import CAP_GATEWAY, STAFF, Position, Statement, partner_party, party_of, stream_of
 from noroshi.sharing.link import Attested, Receipted, Restarted, Row
 
@@ -132,6 +144,23 @@ class Shell:
         self.take(now_ns, held)
         for _partner, wire in sorted(self.wires.items()):
             wire.connect(now_ns)
+
+    def restart_from(self, now_ns: int, batches: Sequence[Batch]) -> None:
+        """Ends, and starts from this record if the node takes it for its own; else from its own, saying so."""
+        self.die(now_ns)
+        other = MemoryStore()
+        other.append(batches)
+        try:
+            self._node = Node.replay(self.name, other.records(), self.member.secrets, self._places)
+        except LocalError as error:
+            self._progress(
+                now_ns, self.name, f"The node does not start from a restored backup: {error.cause}"
+            )
+            self.rise(now_ns)
+            self.take(now_ns, [DoorHeard(entrance=RECORD, source=RESTORED, counts={NOT_OURS: 1})])
+        else:
+            self.store = other
+            self._set_timer(now_ns)
 
     def take(self, now_ns: int, inputs: Sequence[Input]) -> None:
         """Handles inputs and makes them durable together. While the node is down, feeds and people hold theirs."""
@@ -248,6 +277,7 @@ class _Stage:
 
     kernel: Kernel
     coalition: Coalition
+    places: PlaceTable
     key: bytes
     shells: dict[str, Shell] = field(default_factory=dict)
     wires: dict[frozenset[str], Wire] = field(default_factory=dict)
@@ -276,6 +306,22 @@ class _Stage:
         assert self.relays is not None
         self.relays.up(name)
 
+    def bring(self, node: str, partner: str, messages: Sequence[bytes]) -> None:
+        for raw in messages:
+            self.give(node, Received(party=partner_party(partner), number=0, raw=raw))
+
+    def receipt(self, node: str, partner: str, rows: int) -> None:
+        shell = self.shells[node]
+        wrong = wrong_receipt(self, node, partner, shell.sent(partner), rows)
+        shell.take_statement(self.kernel.now_ns, partner, Receipted(wrong))
+
+    def put_files(self, node: str, files: Sequence[bytes]) -> None:
+        for raw in files:
+            self.give(node, Received(party=FILES, number=0, raw=raw))
+
+    def restore(self, node: str, backup: Backup) -> None:
+        self.shells[node].restart_from(self.kernel.now_ns, backup())
+
     def give(self, node: str, given: Handed) -> None:
         self.shells[node].take(self.kernel.now_ns, [given])
 
@@ -298,7 +344,7 @@ def play(
     """Plays the whole scenario. store_for gives each node its empty store. Raises what a node or a store raises."""
     start_ns = coalition.start_ns
     end_ns = start_ns + seconds(coalition.scenario.duration_s)
-    stage = _Stage(Kernel(start_ns), coalition, entropy)
+    stage = _Stage(Kernel(start_ns), coalition, places, entropy)
     for member in coalition.members:
         people = people_of(coalition, member, entropy)
         store = store_for(member.node)

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from noroshi.exercise.background_parts import Background
+from noroshi.exercise.cast_parts import PartnerPart, PostPart, RelayPart, SensorPart, ServedPart
 from noroshi.exercise.expectations import (
     Acknowledged,
     AlertIssued,
@@ -49,10 +50,10 @@ from noroshi.exercise.parts import (
     LabelWord,
     Latitude,
     Longitude,
+    MaybeInForce,
     Name,
     Part,
     Positive,
-    Relay,
     RuleName,
     Rules,
     ScenarioName,
@@ -91,6 +92,7 @@ __all__ = [
     "Link",
     "LinkDown",
     "Longitude",
+    "MaybeInForce",
     "MessageInject",
     "Name",
     "NodeDown",
@@ -130,26 +132,20 @@ class Assessing(Choice, frozen=True, kw_only=True):
     unit: str
 
 
-class Partner(Part, frozen=True, kw_only=True):
+class Partner(PartnerPart, frozen=True, kw_only=True):
     """A nation that takes part: its trigraph, its nation code in the structure, its node, its policy.
 
-    areas: an agency's own areas, a GeoJSON file beside the scenario.
+    areas: an agency's own areas, a GeoJSON file beside the scenario; assessing: exactly one unit under each structure.
     """
 
-    id: Trigraph
-    nation: str
-    name: str
-    node: Name
     assessing: Annotated[tuple[Assessing, ...], Meta(min_length=1)]
     rules: Rules = Rules()
-    areas: str = ""
 
 
-class SharedUnit(Choice, frozen=True, kw_only=True):
+class SharedUnit(ServedPart, frozen=True, kw_only=True):
     """Which node serves a unit that is not of one partner's nation only."""
 
-    unit: str
-    node: Name
+    when: When | None = None
 
 
 class Link(Choice, frozen=True, kw_only=True):
@@ -163,23 +159,14 @@ class Link(Choice, frozen=True, kw_only=True):
     label: LabelWord
 
 
-class Sensor(Choice, frozen=True, kw_only=True):
+class Sensor(SensorPart, frozen=True, kw_only=True):
     """A radar, placed at city or island level, or an infrared sensor (angles only) on any platform.
 
     Its figures are 1-sigma; `pd` is the detection probability of a look. A radar has `sigma_range_m`, and with
     `sigma_range_rate_mps` it measures the range rate too; an infrared sensor has neither.
     """
 
-    id: Name
-    unit: str
-    sensing: Literal["radar", "infrared"] = "radar"
-    lat_deg: Latitude
-    lon_deg: Longitude
-    height_m: float = 0.0
-    sigma_range_m: Positive | None = None
-    sigma_range_rate_mps: Positive | None = None
-    sigma_azimuth_mrad: Positive
-    sigma_elevation_mrad: Positive
+    when: When | None = None
     period_s: Positive = 1.0
     phase_s: Seconds = 0.0
     range_max_km: Positive
@@ -224,16 +211,31 @@ class Response(Part, frozen=True, kw_only=True):
 Duty = Literal["watch", "approve", "acknowledge", "concur", "request", "notify"]
 
 
-class Post(Choice, frozen=True, kw_only=True):
+class Post(PostPart, frozen=True, kw_only=True):
     """A seat, and how the modelled person in it behaves. presence: the probability that the seat is taken at all."""
 
-    id: Name
-    unit: str
-    title: str
+    when: When | None = None
     duties: Annotated[tuple[Duty, ...], Meta(min_length=1)]
     response: Response
     presence: Share = 1.0
     answer: Literal["concur", "refuse"] = "concur"
+
+
+class Relay(RelayPart, frozen=True, kw_only=True):
+    """What carries a unit's alerts to its last hops (speakers, the entry to a cell broadcast, apps).
+
+    roster: whose last hops it serves, shared by all relays that name it; its own if left out. delay_s and jitter_s:
+    until a last hop has received; loss: the share of sendings to one that must be sent again; broken: last hops, by
+    number, that receive nothing; down: when the relay is away.
+    """
+
+    when: When | None = None
+    delay_s: Seconds = 0.5
+    jitter_s: Seconds = 0.5
+    loss: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    broken: tuple[Annotated[int, Meta(ge=0)], ...] = ()
+    down: tuple[Window, ...] = ()
+    label: LabelWord
 
 
 class Consultation(Choice, frozen=True, kw_only=True):
@@ -285,15 +287,15 @@ class Scenario(Part, frozen=True, kw_only=True):
         return {one.id: one for one in self.partners}[trigraph]
 
 
-def in_force(element: Choice, structure: str) -> bool:
+def in_force(element: MaybeInForce, structure: str) -> bool:
     """Whether an element counts under this structure."""
     return element.when is None or structure in element.when.structure
 
 
-AnyChoice = TypeVar("AnyChoice", bound=Choice)
+AnyElement = TypeVar("AnyElement", bound=MaybeInForce)
 
 
-def _kept(elements: tuple[AnyChoice, ...], structure: str) -> tuple[AnyChoice, ...]:
+def _kept(elements: tuple[AnyElement, ...], structure: str) -> tuple[AnyElement, ...]:
     return tuple(one for one in elements if in_force(one, structure))
 
 

@@ -13,24 +13,23 @@ Angles in files are degrees and milliradians, lengths metres, times seconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from noroshi.command.readiness import RECEIPT_WITHIN_S
-from noroshi.documents import Document, Path, convert, fail, json_schema, parse, suggest
-from noroshi.exercise.cast import Cast, Taking, site_m
-from noroshi.exercise.parts import Latitude, Longitude, Name, Part, Positive, Seconds, Trigraph
+from noroshi.documents import Document, Path, convert, fail, json_schema, parse
+from noroshi.exercise.cast import Cast, sensor_row, taking, units_to_nodes, wires
+from noroshi.exercise.cast_checks import CastCheck, placed
+from noroshi.exercise.cast_parts import PartnerPart, PostPart, RelayPart, SensorPart, ServedPart
+from noroshi.exercise.parts import Part, Seconds, Trigraph
 from noroshi.gateways.realm import check_realm_words
-from noroshi.messages.bodies_reach import MAX_HOPS
 from noroshi.messages.soundness import MAX_LINE
 from noroshi.messages.trust import is_realm
 from noroshi.node.inputs import PostRow, Publishing, RuleSet, SensorRow
 from noroshi.structure import Catalogue, Structure
-from noroshi.structure.nodes import AssignmentError, assign
+from noroshi.structure.nodes import AssignmentError
 
 SCHEMA = "noroshi.setting/1"
 
@@ -46,79 +45,36 @@ Duty = Annotated[
 _ADDRESS = re.compile(r"https?://[^\s<>\"{}|\\^`]+")
 
 
-class SettingRules(RuleSet, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The partner's policy: any of the fields of `noroshi.node.inputs.RuleSet`; the newest edition if none is named.
-
-    What alerting units may do beyond two persons stands in a warrant, which the partner's root signs.
-    """
-
-    edition: Literal[1, 2] | msgspec.UnsetType = 2
-    receipt_within_s: float | msgspec.UnsetType = RECEIPT_WITHIN_S
-
-
-class SettingPartner(Part, frozen=True, kw_only=True):
+class SettingPartner(PartnerPart, frozen=True, kw_only=True):
     """A nation that takes part: its trigraph, its nation code in the structure, its node, the unit that warns.
 
     areas: an agency's own areas, a GeoJSON file beside the setting. publishing: what its public alerts say beside their
     words.
     """
 
-    id: Trigraph
-    nation: str
     name: Title
-    node: Name
     assessing: str
-    rules: SettingRules = SettingRules()
-    areas: str = ""
     publishing: Publishing | None = None
 
 
-class SettingShared(Part, frozen=True, kw_only=True):
-    """Which node serves a unit that is not of one partner's nation only."""
-
-    unit: str
-    node: Name
-
-
-class SettingSensor(Part, frozen=True, kw_only=True):
+class SettingSensor(SensorPart, frozen=True, kw_only=True):
     """A radar, or an infrared sensor (angles only). Its figures are 1-sigma.
 
     clock_sigma_s: of its time stamps; bias_*: of what it may be off by in all its measurements at once, all of them or
     none.
     """
 
-    id: Name
-    unit: str
-    sensing: Literal["radar", "infrared"] = "radar"
-    lat_deg: Latitude
-    lon_deg: Longitude
-    height_m: float = 0.0
-    sigma_range_m: Positive | None = None
-    sigma_range_rate_mps: Positive | None = None
-    sigma_azimuth_mrad: Positive
-    sigma_elevation_mrad: Positive
     clock_sigma_s: Seconds = 0.0
     bias_range_m: Seconds | None = None
     bias_azimuth_mrad: Seconds | None = None
     bias_elevation_mrad: Seconds | None = None
 
 
-class SettingPost(Part, frozen=True, kw_only=True):
+class SettingPost(PostPart, frozen=True, kw_only=True):
     """A seat; who sits in it is the nation's business."""
 
-    id: Name
-    unit: str
     title: Title
     duties: Annotated[tuple[Duty, ...], Meta(min_length=1)]
-
-
-class SettingRelay(Part, frozen=True, kw_only=True):
-    """What is to carry a unit's alerts to its last hops. roster: whose last hops it serves; its own if left out."""
-
-    id: Name
-    unit: str
-    roster: Name | None = None
-    last_hops: Annotated[int, Meta(ge=1, le=MAX_HOPS)]
 
 
 class Setting(Part, frozen=True, kw_only=True):
@@ -133,12 +89,12 @@ class Setting(Part, frozen=True, kw_only=True):
     title: Title
     structure: str
     partners: Annotated[tuple[SettingPartner, ...], Meta(min_length=1)]
-    shared_units: tuple[SettingShared, ...] = ()
+    shared_units: tuple[ServedPart, ...] = ()
     outside: tuple[str, ...] = ()
     links: tuple[tuple[Trigraph, Trigraph], ...] = ()
     sensors: tuple[SettingSensor, ...] = ()
     posts: tuple[SettingPost, ...] = ()
-    relays: tuple[SettingRelay, ...] = ()
+    relays: tuple[RelayPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +125,6 @@ def setting_schema() -> dict[str, Any]:
 
 def cast_of_setting(setting: Setting, structure: Structure, catalogue: Catalogue) -> Cast:
     """The cast of a checked setting."""
-    node_of = {one.id: one.node for one in setting.partners}
     return Cast(
         realm=setting.realm,
         title=setting.title,
@@ -177,18 +132,15 @@ def cast_of_setting(setting: Setting, structure: Structure, catalogue: Catalogue
         catalogue=catalogue,
         nodes=_served(setting, structure),
         taking=tuple(
-            Taking(
-                partner=one.id, nation=one.nation, node=one.node, assessing_unit=one.assessing, rules=one.rules,
-                publishing=one.publishing or msgspec.UNSET,
-            )
+            replace(taking(one, one.assessing), publishing=one.publishing or msgspec.UNSET)
             for one in setting.partners
         ),
-        wires=tuple((node_of[a], node_of[b]) for a, b in setting.links),
+        wires=wires(setting.partners, setting.links),
         sensors=tuple(_sensor_row(one) for one in setting.sensors),
         posts=tuple(
             PostRow(id=one.id, unit=one.unit, title=one.title, duties=one.duties) for one in setting.posts
         ),
-    )  # fmt: skip
+    )
 
 
 def check_setting(loaded: LoadedSetting, structure: Structure, catalogue: Catalogue) -> None:
@@ -205,63 +157,22 @@ def check_setting(loaded: LoadedSetting, structure: Structure, catalogue: Catalo
     check.relays()
 
 
-Row = TypeVar("Row", bound=Part)
-
-
-class _Check:
+class _Check(CastCheck):
     def __init__(self, loaded: LoadedSetting, structure: Structure, catalogue: Catalogue) -> None:
+        super().__init__(loaded.document, loaded.setting.partners, structure, catalogue)
         self.setting = loaded.setting
-        self.document = loaded.document
-        self.structure = structure
-        self.catalogue = catalogue
 
-    def fail(self, path: Path, cause: str, hint: str = "") -> None:
-        fail(self.document, path, cause, hint)
-
-    def known(self, path: Path, value: str, names: Iterable[str], what: str) -> None:
-        names = tuple(names)
-        if value not in names:
-            self.fail(path, f"there is no {what} {value!r}", suggest(value, names))
-
-    def unit(self, path: Path, unit: str) -> None:
-        cause = f"the structure {self.structure.id} has no unit {unit!r}"
-        if not self.structure.has(unit):
-            self.fail(path, cause, suggest(unit, self.structure.unit_ids))
-
-    def served(self, path: Path, unit: str) -> None:
+    def has_node(self, path: Path, unit: str) -> None:
         """The unit is there, and a node serves it."""
         self.unit(path, unit)
         if unit not in _served(self.setting, self.structure):
             self.fail(path, f"no node serves {unit}", "name a unit of a partner's nation")
 
-    def rows(self, field: str, key: Callable[[Any], str], what: str) -> list[tuple[Path, Any]]:
-        """The rows of a list with their places, none of them twice."""
-        seen: dict[str, int] = {}
-        found: list[tuple[Path, Any]] = []
-        for index, one in enumerate(getattr(self.setting, field)):
-            path: Path = (field, index)
-            if key(one) in seen:
-                self.fail(path, f"{what} is given twice; first in line {seen[key(one)]}", "give each once")
-            seen[key(one)] = self.document.line(path)
-            found.append((path, one))
-        return found
-
     def partners(self) -> None:
-        nations = sorted({one.nation for one in self.structure.units if not one.shared})
-        seen: set[tuple[str, str]] = set()
-        for index, one in enumerate(self.setting.partners):
-            path: Path = ("partners", index)
-            for field in ("id", "node", "nation"):
-                pair = (field, getattr(one, field))
-                if pair in seen:
-                    self.fail((*path, field), f"{pair[1]!r} is given to two partners", "give each its own")
-                seen.add(pair)
-            self.known((*path, "nation"), one.nation, nations, f"nation in structure {self.structure.id}:")
-            self.unit((*path, "assessing"), one.assessing)
-            nation = self.structure.unit(one.assessing).nation
-            if nation != one.nation:
-                cause = f"{one.assessing} is of {nation}, not of {one.nation}"
-                self.fail((*path, "assessing"), cause, "name an own unit")
+        rows = list(placed(("partners",), self.setting.partners))
+        self.own_names(rows)
+        for path, one in rows:
+            self.assesses((*path, "assessing"), one.assessing, one)
 
     def rules(self) -> None:
         """A figure that no policy can mean: the types of the rules are those of records, which say less."""
@@ -306,10 +217,8 @@ class _Check:
                 )
 
     def units(self) -> None:
-        rows = self.rows("shared_units", lambda one: one.unit, "this unit")
-        for path, row in rows:
-            self.unit((*path, "unit"), row.unit)
-            self.known((*path, "node"), row.node, [one.node for one in self.setting.partners], "node")
+        rows = list(placed(("shared_units",), self.setting.shared_units))
+        self.served(rows)
         try:
             _served(self.setting, self.structure)
         except AssignmentError as error:
@@ -320,23 +229,18 @@ class _Check:
             self.fail(places[0] if places else ("outside",) if lone else ("shared_units",), what, hint)
 
     def links(self) -> None:
-        known = [one.id for one in self.setting.partners]
-        self.rows("links", lambda pair: " ".join(sorted(pair)), "this link")
-        for index, pair in enumerate(self.setting.links):
-            for end, partner in enumerate(pair):
-                self.known(("links", index, end), partner, known, "partner")
-            if pair[0] == pair[1]:
-                self.fail(("links", index), f"{pair[0]} cannot be linked to itself", "name two partners")
+        rows = list(placed(("links",), self.setting.links))
+        for path, pair in rows:
+            self.pair(path, pair)
+        self.once(rows, frozenset, "this link")
 
     def sensors(self) -> None:
-        for path, sensor in self.rows("sensors", lambda one: one.id, "this sensor"):
-            self.served((*path, "unit"), sensor.unit)
+        rows = list(placed(("sensors",), self.setting.sensors))
+        self.once(rows, lambda one: one.id, "this sensor")
+        for path, sensor in rows:
+            self.has_node((*path, "unit"), sensor.unit)
+            self.sensor(path, sensor, of_range=("bias_range_m",))
             radar = sensor.sensing == "radar"
-            if radar and sensor.sigma_range_m is None:
-                self.fail((*path, "sigma_range_m"), "a radar has a range", "give its sigma in metres")
-            for field in ("sigma_range_m", "sigma_range_rate_mps", "bias_range_m"):
-                if not radar and getattr(sensor, field) is not None:
-                    self.fail((*path, field), "an infrared sensor measures angles only", "leave it out")
             wanted = ["bias_azimuth_mrad", "bias_elevation_mrad", *(["bias_range_m"] if radar else [])]
             missing = [name for name in wanted if getattr(sensor, name) is None]
             if missing and len(missing) < len(wanted):
@@ -345,46 +249,28 @@ class _Check:
                 )
 
     def posts(self) -> None:
-        for path, post in self.rows("posts", lambda one: one.id, "this post"):
-            self.served((*path, "unit"), post.unit)
-            if not post.id.startswith(f"{post.unit}."):
-                cause = f"{post.id!r} does not begin with its unit"
-                self.fail((*path, "id"), cause, f"call it {post.unit}.{post.id.rpartition('.')[2]}")
-            if len(set(post.duties)) != len(post.duties):
-                self.fail((*path, "duties"), "a duty is given twice", "give each once")
+        rows = list(placed(("posts",), self.setting.posts))
+        self.once(rows, lambda one: one.id, "this post")
+        for path, post in rows:
+            self.has_node((*path, "unit"), post.unit)
+            self.post(path, post)
             for index, duty in enumerate(post.duties):
                 if duty.startswith("request:"):
-                    self.asks((*path, "duties", index), post.unit, duty.removeprefix("request:"))
-
-    def asks(self, path: Path, unit: str, decision: str) -> None:
-        """Whether posts of a unit may ask for a decision."""
-        self.known(path, decision, self.catalogue.decision_ids, "decision")
-        authorities = [one for one in self.structure.authorities if one.decision == decision]
-        able = [one.unit for one in authorities if one.role in ("propose", "decide")]
-        if unit not in able:
-            cause = f"{unit} may not ask for {decision} in structure {self.structure.id}"
-            self.fail(path, cause, f"units that may: {', '.join(able) or 'none'}")
+                    place, decision = (*path, "duties", index), duty.removeprefix("request:")
+                    self.decision(place, decision)
+                    self.may_ask(place, post.unit, decision)
 
     def relays(self) -> None:
-        first: dict[str, SettingRelay] = {}
-        for path, relay in self.rows("relays", lambda one: one.id, "this relay"):
-            self.served((*path, "unit"), relay.unit)
-            other = first.setdefault(relay.roster or relay.id, relay)
-            if (other.last_hops, other.unit) != (relay.last_hops, relay.unit):
-                cause = f"{other.id} of the same roster has {other.last_hops} last hops of {other.unit}"
-                self.fail(
-                    (*path, "last_hops"), cause, "relays of one roster have the same last hops and unit"
-                )
+        rows = list(placed(("relays",), self.setting.relays))
+        self.once(rows, lambda one: one.id, "this relay")
+        for path, relay in rows:
+            self.has_node((*path, "unit"), relay.unit)
+        self.rosters(rows)
 
 
 def _served(setting: Setting, structure: Structure) -> dict[str, str]:
-    """Which node serves each unit; nobody serves external ones, and those of nations outside. Raises AssignmentError."""
-    outside = set(setting.outside)
-    kept_out = [
-        one.id for one in structure.units if one.kind != "external" and one.nations and one.nations <= outside
-    ]
-    nodes = {partner.node: (partner.nation,) for partner in setting.partners}
-    return assign(structure, nodes, {row.unit: row.node for row in setting.shared_units}, kept_out)
+    """Which node serves each unit. Raises AssignmentError."""
+    return units_to_nodes(setting.partners, setting.shared_units, structure, setting.outside)
 
 
 def _sensor_row(sensor: SettingSensor) -> SensorRow:
@@ -396,18 +282,5 @@ def _sensor_row(sensor: SettingSensor) -> SensorRow:
             sensor.bias_azimuth_mrad / 1e3,
             sensor.bias_elevation_mrad / 1e3,
         )
-    return SensorRow(
-        id=sensor.id,
-        unit=sensor.unit,
-        sensing=sensor.sensing,
-        pseudonym="",
-        site_m=site_m(sensor),
-        sigma=(
-            sensor.sigma_range_m or 0.0,
-            sensor.sigma_azimuth_mrad / 1e3,
-            sensor.sigma_elevation_mrad / 1e3,
-        ),
-        clock_sigma_s=sensor.clock_sigma_s,
-        sigma_rate_mps=sensor.sigma_range_rate_mps or msgspec.UNSET,
-        bias_sigma=biases,
-    )
+    row = sensor_row(sensor)
+    return msgspec.structs.replace(row, clock_sigma_s=sensor.clock_sigma_s, bias_sigma=biases)

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from noroshi.exercise.draws import entropy, uniform
-from noroshi.exercise.parts import Choice
+from noroshi.exercise.parts import MaybeInForce
 from noroshi.exercise.scenario import Link, Scenario, World
 from noroshi.exercise.trials import Varied, Without
 
-AnyElement = TypeVar("AnyElement", bound=Choice)
+AnyElement = TypeVar("AnyElement", bound=MaybeInForce)
 
 RESPONSE = frozenset({"median_s", "spread"})
 """Fields of a post's response, which are named like the post's own."""

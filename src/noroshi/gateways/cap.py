@@ -43,7 +43,7 @@ from noroshi.gateways.geojson import point_deg
 from noroshi.gateways.local_time import Zone, ceil_s, zone_of
 from noroshi.gateways.realm import MARKS, check_realm_text, realm_kind, status_for
 from noroshi.gateways.xml_parse import xml_text
-from noroshi.messages.bodies import AlertBody, AreaRow, Ring, TextRow
+from noroshi.messages.bodies import AlertBody, AreaRow, CitedRow, Ring, TextRow
 
 NAMESPACE = NAMESPACES["1.2"]
 
@@ -63,11 +63,47 @@ CORRIDOR: Mapping[str, str] = MappingProxyType(
     {"en": "Area along the expected path", "ja": "予想される経路に沿った地域", "ko": "예상 경로 일대"}
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What our file says of a kind of alert: its event by language, the standard's category, what people are to do."""
+
+    events: Mapping[str, str]
+    category: str
+    response: str
+
+
+MISSILE = Said(EVENTS, "Safety", "Shelter")
+HAZARDS: Mapping[str, Said] = MappingProxyType(
+    {
+        "tsunami": Said(
+            {"en": "Tsunami warning", "ja": "津波警報", "ko": "지진해일 경보"}, "Geo", "Evacuate"
+        ),
+        "earthquake": Said(
+            {"en": "Earthquake warning", "ja": "地震の警報", "ko": "지진 경보"}, "Geo", "Shelter"
+        ),
+        "weather": Said(
+            {"en": "Severe weather warning", "ja": "気象の警報", "ko": "기상 경보"}, "Met", "Shelter"
+        ),
+        "general": Said(
+            {"en": "Warning of danger", "ja": "危険に関する警報", "ko": "위험 경보"}, "Safety", "Shelter"
+        ),
+    }
+)
+"""Of alerts on another agency's word, by kind of hazard."""
+
+NAMED_AREA: Mapping[str, str] = MappingProxyType(
+    {"en": "Area that the agency has named", "ja": "機関が発表した地域", "ko": "기관이 발표한 지역"}
+)
+
 NAMELESS = "-"
 """Of an area that nobody has named: CAP wants a text there."""
 
 SAME_EVENT = "CDW"
 """Civil danger warning: the code of the USA's alerting for an attack that is on its way (47 CFR 11.31)."""
+
+SAME_HAZARD = "CEM"
+"""Civil emergency message: what an alerting authority of the USA sends of whatever else people must act on."""
 
 _WORD = re.compile(r"[^\s,&<>]+")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
@@ -186,15 +222,16 @@ def _info(text: TextRow, body: AlertBody, context: CapContext, zone: Zone) -> Ca
     if body.areas and not ended:
         onset = CapTime(zone.iso(max(body.sent_ns, min(area.from_ns for area in body.areas))))
     ipaws = context.profile == "ipaws"
+    said = MISSILE if body.hazard is UNSET else HAZARDS[body.hazard.hazard]
     return CapInfo(
         language=LANGUAGES[text.language],
-        categories=("Safety",),
-        event=mark + EVENTS[text.language],
-        response_types=("AllClear" if ended else "Shelter",),
+        categories=(said.category,),
+        event=mark + said.events[text.language],
+        response_types=("AllClear" if ended else said.response,),
         urgency=urgency,
         severity=severity,
         certainty=certainty,
-        event_codes=(CapNamed("SAME", SAME_EVENT),) if ipaws else (),
+        event_codes=(CapNamed("SAME", SAME_EVENT if body.hazard is UNSET else SAME_HAZARD),) if ipaws else (),
         effective=CapTime(zone.iso(body.sent_ns)),
         onset=onset,
         expires=CapTime(zone.iso(ceil_s(body.expires_ns))),
@@ -222,12 +259,18 @@ def _areas(language: str, body: AlertBody, context: CapContext) -> tuple[CapArea
     polygons = tuple(CapPolygon(one) for one in map(_polygon, body.rings) if one)
     circles = tuple(CapCircle(_circle(*one)) for one in context.circles)
     if polygons or circles:
-        areas.append(CapArea(CORRIDOR[language], polygons, circles))
+        where = CORRIDOR if body.hazard is UNSET else NAMED_AREA
+        areas.append(CapArea(where[language], polygons, circles))
     return tuple(areas)
 
 
 def _grades(body: AlertBody, context: CapContext) -> tuple[str, str, str]:
-    """urgency, severity, certainty. A prediction is never `Observed`; only "passed" comes from an observation."""
+    """urgency, severity, certainty. A prediction is never `Observed`; only "passed" comes from an observation.
+
+    What an agency has observed is likely to us, and that it is over as well: we say it on its word.
+    """
+    if body.hazard is not UNSET:
+        return _agencys_grades(body, body.hazard)
     if body.type == "Cancel":
         certainty = {"passed": "Observed", "false": "Unlikely"}.get(body.reason, "Unknown")
         return "Past", "Minor", certainty
@@ -238,6 +281,14 @@ def _grades(body: AlertBody, context: CapContext) -> tuple[str, str, str]:
     probability = max((area.probability for area in body.areas), default=0.0)
     several = context.basis in ("one-kind", "confirmed")
     return urgency, "Extreme", "Likely" if several and probability > 0.5 else "Possible"
+
+
+def _agencys_grades(body: AlertBody, cited: CitedRow) -> tuple[str, str, str]:
+    if body.type == "Cancel":
+        certainty = {"passed": "Likely", "false": "Unlikely"}.get(body.reason, "Unknown")
+        return "Past", "Minor", certainty
+    certainty = "Possible" if cited.certainty == "Possible" else "Likely"
+    return cited.urgency, cited.severity, certainty
 
 
 def _described(name: str, country: str) -> str:

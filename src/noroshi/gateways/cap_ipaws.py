@@ -40,6 +40,9 @@ def ipaws_findings(root: etree._Element, version: CapVersion) -> Iterator[Findin
     codes = [plain_text(one).strip() for one in _all(root, "code")]
     if PROFILE_CODE not in codes:
         yield _finding(root, "code", f"no code {PROFILE_CODE}")
+    kind = "".join(plain_text(one) for one in _all(root, "msgType"))
+    if kind in ("Update", "Cancel") and not any(plain_text(one).strip() for one in _all(root, "references")):
+        yield _finding(root, "references", f"{kind} without references to what has not expired yet")
     infos = _all(root, "info")
     if not infos:
         yield _finding(root, "info", "no info")

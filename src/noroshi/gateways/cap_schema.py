@@ -3,7 +3,7 @@
     table = SCHEMAS["1.2"]
     table["area"][0]                         # Child(name='areaDesc', field='description', kind='text', least=1, most=1)
 
-Source: the schemas in OASIS CAP 1.2 and 1.1, section 3.3 and 3.4; for 1.0, the data dictionary of its section 3.2.
+Source: the schemas in OASIS CAP 1.2, 1.1 and 1.0, section 3.3 and 3.4 of each.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ _SCHEMA_11 = MappingProxyType(
 
 _SCHEMA_10 = MappingProxyType(
     {
-        "alert": (*_changed(_ALERT[:2]), _maybe("password"), *_changed(_ALERT[2:], scope=("scope", 0))),
+        "alert": (*_ALERT[:5], _maybe("password"), *_changed(_ALERT[5:], scope=("scope", 0))),
         "info": _changed(
             tuple(one for one in _INFO if one.name != "responseType"),
             category=("category", 0),
@@ -187,6 +187,3 @@ SCHEMAS: Mapping[CapVersion, Mapping[str, tuple[Child, ...]]] = MappingProxyType
     {"1.0": _SCHEMA_10, "1.1": _SCHEMA_11, "1.2": _SCHEMA_12}
 )
 """The children of each element in order, by version. `pair` is the `name=value` of CAP 1.0."""
-
-UNORDERED: frozenset[CapVersion] = frozenset({"1.0"})
-"""Versions whose order is not held against a file: no schema of CAP 1.0 is at hand to be compared with."""

@@ -1,8 +1,9 @@
 """Enveloped XML signatures of CAP messages: whose signature stands on one, and does it hold; and signing our own.
 
-Only certificates that the caller names are trusted, each for itself; no authority of the web is. Only a signature over
-the whole message counts: one reference to the `alert` element, no transform but the enveloped one and canonical form. So
-a signed message that was wrapped into another one, or moved aside, makes nothing valid. SHA-1 is named and not believed.
+Only certificates that the caller names are trusted, each for itself, and those that an authority certified which the
+caller has pinned (`cap_chain`); no authority of the web is. Only a signature over the whole message counts: one
+reference to the `alert` element, no transform but the enveloped one and canonical form. So a signed message that was
+wrapped into another one, or moved aside, makes nothing valid. SHA-1 is named and not believed.
 
     verdict = check_signature(data, {"jma": pem}, now_ns)
     verdict.state, verdict.certificate, verdict.says         # 'valid', 'jma', 'signed with rsa-sha256 by jma'
@@ -20,8 +21,10 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
@@ -31,6 +34,7 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from noroshi.clock import to_datetime
 from noroshi.errors import OperatorError
+from noroshi.gateways.cap_chain import MAX_BROUGHT, Authorities, follow, signer_among
 from noroshi.gateways.cap_model import SIGNATURE_NAMESPACE
 from noroshi.gateways.cap_valid import cap_root
 from noroshi.gateways.xml_parse import children, plain_text, split_name
@@ -61,33 +65,40 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTI
 class SignatureVerdict:
     """What the signatures of a message are worth.
 
-    state: `none` when there is none; `valid` when a trusted certificate signed the whole message; `broken` when one does
-    not hold, or covers something else; `untrusted` when nobody trusted can be made answerable, SHA-1 included.
-    certificate: the name of the trusted certificate, else empty. fingerprint: SHA-256 of the certificate, hexadecimal,
-    also of one that is not trusted; empty when none is known. says: one sentence.
+    state: `none` when there is none; `valid` when a trusted certificate signed the whole message, or one that a pinned
+    authority stands for; `broken` when one does not hold, or covers something else; `untrusted` when nobody trusted can
+    be made answerable, SHA-1 included. certificate: the name of the trusted certificate, or of the authority, else
+    empty. fingerprint: SHA-256 of the signer's certificate, hexadecimal, trusted or not; empty when none is known.
+    says: one sentence. signer: whom a certificate names that an authority stands for, else empty.
     """
 
     state: SignatureState
     certificate: str = ""
     fingerprint: str = ""
     says: str = "it is not signed"
+    signer: str = ""
 
 
-def check_signature(data: bytes, trusted: Mapping[str, str], now_ns: int) -> SignatureVerdict:
-    """The verdict on a message. trusted: certificates in PEM by a name of the caller's; now_ns: when they must be valid.
+def check_signature(
+    data: bytes, trusted: Mapping[str, str], now_ns: int, authorities: Authorities | None = None
+) -> SignatureVerdict:
+    """The verdict on a message. trusted: certificates in PEM by a name of the caller's; now_ns: when they must be valid;
+    authorities: whose signers count as well.
 
     Raises CapUnreadableError on what is no CAP message.
     """
     root, _ = cap_root(data)
-    return check_element(root, trusted, now_ns)
+    return check_element(root, trusted, now_ns, authorities)
 
 
-def check_element(root: etree._Element, trusted: Mapping[str, str], now_ns: int) -> SignatureVerdict:
+def check_element(
+    root: etree._Element, trusted: Mapping[str, str], now_ns: int, authorities: Authorities | None = None
+) -> SignatureVerdict:
     """As `check_signature`, of an `alert` element that was parsed safely."""
     count = len(root.findall(f"{_DS}Signature"))
     if count > MAX_SIGNATURES:
         return SignatureVerdict("broken", says=f"it has more than {MAX_SIGNATURES} signatures")
-    verdicts = [_judge(root, place, trusted, now_ns) for place in range(count)]
+    verdicts = [_judge(root, place, trusted, now_ns, authorities) for place in range(count)]
     order: tuple[SignatureState, ...] = ("valid", "broken", "untrusted")
     return next((one for state in order for one in verdicts if one.state == state), SignatureVerdict("none"))
 
@@ -108,7 +119,9 @@ def _decoded(text: str) -> bytes | None:
         return None
 
 
-def _judge(root: etree._Element, place: int, trusted: Mapping[str, str], now_ns: int) -> SignatureVerdict:
+def _judge(
+    root: etree._Element, place: int, trusted: Mapping[str, str], now_ns: int, authorities: Authorities | None
+) -> SignatureVerdict:
     signature = root.findall(f"{_DS}Signature")[place]
     defect = _form_defect(signature, root)
     if defect:
@@ -118,7 +131,8 @@ def _judge(root: etree._Element, place: int, trusted: Mapping[str, str], now_ns:
         return SignatureVerdict("untrusted", says=f"it is signed with {weak}, which can be forged")
     method = _last(signature.find(f"{_DS}SignedInfo/{_DS}SignatureMethod"))
     prints = {name: certificate_fingerprint(pem) for name, pem in trusted.items()}
-    inside = _certificate_inside(signature)
+    brought = _certificates_inside(signature)
+    inside = _signer_inside(brought)
     own = "" if inside is None else certificate_fingerprint(inside)
     cause = ""
     for name in [one for one in trusted if not own or prints[one] == own]:
@@ -135,14 +149,45 @@ def _judge(root: etree._Element, place: int, trusted: Mapping[str, str], now_ns:
     cause = _verify(root, place, inside, None)
     if cause:
         return SignatureVerdict("broken", fingerprint=own, says=cause)
+    if authorities is not None and authorities.pinned:
+        return _by_authority(inside, brought, authorities, now_ns, method, own)
     says = f"signed with {method} by a certificate that is not trusted (SHA-256 {own[:16]}...)"
     return SignatureVerdict("untrusted", fingerprint=own, says=says)
 
 
-def _certificate_inside(signature: etree._Element) -> str | None:
-    """The first certificate that the signature brings, in PEM; None when it brings none that can be read."""
-    found = signature.find(f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate")
-    der = None if found is None or next(children(found), None) is not None else _decoded(plain_text(found))
+def _by_authority(
+    pem: str, brought: list[bytes], authorities: Authorities, now_ns: int, method: str, own: str
+) -> SignatureVerdict:
+    """The verdict on a signature that holds, by whether a pinned authority stands for its certificate."""
+    try:
+        leaf = x509.load_pem_x509_certificate(pem.encode())
+        others = [x509.load_der_x509_certificate(one) for one in brought]
+    except ValueError:
+        return SignatureVerdict("untrusted", fingerprint=own, says="one of its certificates cannot be read")
+    path = follow(leaf, others, authorities, now_ns)
+    if path.defect:
+        says = f"signed with {method}, but {path.defect}"
+        return SignatureVerdict("untrusted", fingerprint=own, says=says, signer=path.signer)
+    return SignatureVerdict("valid", path.authority, own, f"signed with {method} by {path.says}", path.signer)
+
+
+def _certificates_inside(signature: etree._Element) -> list[bytes]:
+    """The certificates that a signature brings, DER, at most one too many; those that cannot be read are left out."""
+    found = signature.iterfind(f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate")
+    plain = (one for one in islice(found, MAX_BROUGHT + 1) if next(children(one), None) is None)
+    return [der for der in (_decoded(plain_text(one)) for one in plain) if der is not None]
+
+
+def _signer_inside(brought: list[bytes]) -> str | None:
+    """The certificate that signed, in PEM: of several the one that certified no other; None when there is none."""
+    der = next(iter(brought), None)
+    if len(brought) > 1:
+        try:
+            read = {x509.load_der_x509_certificate(one): one for one in brought}
+            last = signer_among(list(read))
+            der = read[last] if last is not None else der
+        except (ValueError, TypeError):
+            pass  # it is looked at as the others are, and says what is wrong then
     if der is None:
         return None
     text = base64.b64encode(der).decode()

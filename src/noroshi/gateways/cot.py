@@ -45,6 +45,7 @@ UNKNOWN_ERROR_M = 9_999_999.0
 """What an error that nobody knows is called."""
 
 _REQUIRED = ("version", "uid", "type", "how", "time", "start", "stale")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _TYPE = re.compile(r"[a-zA-Z](-[A-Za-z0-9.]+)*")
 _BOUNDS = {"lat": 90.0, "lon": 180.0, "hae": 1e9, "ce": 1e9, "le": 1e9}
 _DECLARATION = re.compile(rb"\A\s*<\?xml[^>]*\?>")
@@ -114,12 +115,11 @@ def detail_of(event: CotEvent) -> etree._Element | None:
 
 
 def number_of(text: str) -> float | None:
-    """A finite number as written, or None."""
-    try:
-        value = float(text)
-    except ValueError:
+    """A finite number as written, or None. Clients write exponents too."""
+    if not _NUMBER.fullmatch(text.strip(" \t\r\n")):
         return None
-    return value if math.isfinite(value) and "_" not in text else None
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def time_of(text: str) -> int | None:
@@ -141,7 +141,7 @@ def defects(event: CotEvent) -> list[Defect]:
         if root.get(name) is None
     ]
     version = number_of(event.version)
-    if event.version and (version is None or version < 2.0):
+    if root.get("version") is not None and (version is None or version < 2.0):
         found.append(Defect(top, "version", f"{event.version!r} is no version from 2.0 on"))
     if root.get("uid") == "":
         found.append(Defect(top, "uid", "the uid is empty"))
@@ -217,8 +217,14 @@ def _child_defects(root: etree._Element) -> list[Defect]:
 
 
 def _point_defects(point: etree._Element) -> list[Defect]:
-    found = []
+    found: list[Defect] = []
     line = line_of(point)
+    found += [
+        Defect(line_of(one), "element", f"`{str(one.tag)[:64]}` has no place in a point")
+        for one in children(point)
+    ]
+    if any(text and text.strip() for text in [point.text, *(one.tail for one in point)]):
+        found.append(Defect(line, "text", "text stands in a point"))
     for name in POINT:
         text = point.get(name)
         if text is None:

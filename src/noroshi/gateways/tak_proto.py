@@ -262,6 +262,11 @@ def _differences(one: etree._Element, other: etree._Element) -> Iterator[str]:
         yield "that there is no point"
     elif points[1] is not None:
         yield from _attributes(points[0], points[1], "the point")
+        if len(points[0]) or (points[0].text or "").strip():
+            yield "what stands inside the point"
+    order = [tag for tag in (str(one.tag) for one in children(one)) if tag in ("point", "detail")]
+    if order[:2] == ["detail", "point"]:
+        yield "that the detail stands before the point"
     details = [part.get("detail") for part in parts]
     if details[0] is not None and details[1] is not None:
         yield from _detail(details[0], details[1])

@@ -24,6 +24,7 @@ _ENDS = ((b"<event", b"</event>"), (b"<auth", b"</auth>"))
 _BEGINS = tuple(begin for begin, _ in _ENDS) + (b"<?xml", b"<!--")
 _SPACE = b" \t\r\n\0"
 _MARK = b"\xef\xbb\xbf"
+_MARKS_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class FrameError(PartnerError):
@@ -122,7 +123,7 @@ def read_datagram(data: bytes) -> Framed:
         if start == 0 or start + length != len(data):
             raise FrameError("no-event", "the length before the message is not that of the message")
         return Framed(False, data[start:])
-    if data.removeprefix(_MARK).lstrip(_SPACE)[:1] == b"<":
+    if data.removeprefix(_MARK).lstrip(_SPACE)[:1] == b"<" or data[:2] in _MARKS_16:
         return Framed(True, data)
     raise FrameError("no-event", "it is neither XML nor a TAK message")
 

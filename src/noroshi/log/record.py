@@ -87,7 +87,7 @@ class Chain:
         """The next record, with this body, which retention keeps until `keep_ns`."""
         sequence, previous = self.sequence + 1, self.head
         body_hash = hashlib.sha256(body).digest()
-        self.head = header_hash(sequence, previous, now_ns, type_, body_hash)
+        self.head = hashlib.sha256(encode([sequence, previous, now_ns, type_, body_hash])).digest()
         self.sequence = sequence
         return Record(sequence, previous, now_ns, type_, body_hash, body, self.head, keep_ns)
 

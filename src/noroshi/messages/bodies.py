@@ -99,13 +99,15 @@ class PlaceRow(Body, frozen=True, kw_only=True):
 
 
 class AreaRow(Body, frozen=True, kw_only=True):
-    """One region that is warned: by passing over it (`pass`) or by a fall inside it (`fall`).
+    """One region that is warned: by passing over it (`pass`), by a fall inside it (`fall`), or by another agency
+    (`hazard`).
 
-    probability: that it happens anywhere in the region; from_ns, to_ns: the time window at 95 %; people: living in
-    the warned places; places: the largest of them. codes: [scheme, code] of an agency's own area, where it has some.
+    probability: that it happens anywhere in the region, 0 where nothing was predicted here; from_ns, to_ns: the time
+    window at 95 %, or the agency's own; people: living in the warned places; places: the largest of them. codes:
+    [scheme, code] of an agency's own area, where it has some.
     """
 
-    kind: Literal["pass", "fall"]
+    kind: Literal["pass", "fall", "hazard"]
     region: str
     country: str
     probability: float
@@ -161,6 +163,26 @@ class TextRow(Body, frozen=True, kw_only=True):
     instruction: str
 
 
+class CitedRow(Body, frozen=True, kw_only=True):
+    """The message of another agency on which a public alert rests: by its own name for it, and in none of its own words.
+
+    file: SHA-256 of the file as it came; hazard: of what kind our nation has declared it to be; agency: what our nation
+    calls the agency, in English, Japanese and Korean; severity, urgency, certainty: as the agency has graded it.
+    """
+
+    sender: str
+    identifier: str
+    sent_ns: int
+    file: bytes
+    hazard: Literal["tsunami", "earthquake", "weather", "general"]
+    agency: str
+    agency_ja: str
+    agency_ko: str
+    severity: Literal["Minor", "Moderate", "Severe", "Extreme"]
+    urgency: Literal["Future", "Expected", "Immediate"]
+    certainty: Literal["Possible", "Likely", "Observed"]
+
+
 class AlertBody(Body, frozen=True, kw_only=True):
     """A standard alert to the public of one nation, originated by two posts of the authority that may decide it.
 
@@ -168,7 +190,8 @@ class AlertBody(Body, frozen=True, kw_only=True):
     among them where it stands for the second person. references: the identifiers of the earlier alerts that this one
     updates or cancels. recipients: the units it was sent to. Where they are there: `warrant`, what the partner's root
     allows beyond two persons, signed; `automatic`, the node issued it by itself, on a warning of this `basis`; `web`, an
-    address where the public reads on, and `contact`, whom it asks.
+    address where the public reads on, and `contact`, whom it asks; `hazard`, the agency's message on which it rests in
+    the place of a warning.
     """
 
     identifier: str
@@ -190,6 +213,7 @@ class AlertBody(Body, frozen=True, kw_only=True):
     basis: Literal["single-source", "one-kind", "confirmed"] | msgspec.UnsetType = msgspec.UNSET
     web: str | msgspec.UnsetType = msgspec.UNSET
     contact: str | msgspec.UnsetType = msgspec.UNSET
+    hazard: CitedRow | msgspec.UnsetType = msgspec.UNSET
 
 
 class AcknowledgementBody(Body, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ the same bytes, and a received message that is not in this form is refused befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import Any
 
@@ -41,9 +41,8 @@ _KNOWN = _SCALARS | _NUMBER | _CONTAINERS
 _ENCODER = msgspec.msgpack.Encoder(order="sorted")
 
 
-def encode(value: Any) -> bytes:
-    """The canonical bytes of `value` (msgspec structs, maps, lists, texts, bytes, numbers)."""
-    return _ENCODER.encode(value)
+encode: Callable[[Any], bytes] = _ENCODER.encode
+"""The canonical bytes of a value (msgspec structs, maps, lists, texts, bytes, numbers)."""
 
 
 def decode(data: bytes) -> Any:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from noroshi.clock import NS_PER_S
-from noroshi.messages import canonical, labels, passkeys, soundness
+from noroshi.messages import canonical, passkeys, soundness
 from noroshi.messages.bodies import Body
 from noroshi.messages.kinds import KINDS, Kind
 from noroshi.messages.labels import Label
@@ -136,7 +136,7 @@ _SIGNED = msgspec.msgpack.Decoder(Signed)
 def signing_bytes(realm: str, payload: bytes) -> bytes:
     """What is signed: a domain, the realm, the payload; so no signature of one realm fits another."""
     name = realm.encode()
-    return MESSAGE_DOMAIN + len(name).to_bytes(2, "big") + name + payload
+    return b"".join((MESSAGE_DOMAIN, len(name).to_bytes(2, "big"), name, payload))
 
 
 def seal(envelope: Envelope, body: Body, signer: Certificate, scheme: Scheme, secret: bytes) -> Message:
@@ -169,7 +169,8 @@ def verify(received: Unverified, trust: TrustStore, now_ns: int) -> Message | Re
         if canonical.encode(signed) != received.raw:
             return Refused("not-canonical")
         envelope = _ENVELOPE.decode(signed.payload)
-        has_body = _is_exact(envelope, signed.payload) or _has_body(canonical.decode(signed.payload))
+        body = _exact_body(envelope, signed.payload)
+        has_body = body is not None or _has_body(canonical.decode(signed.payload))
     except (msgspec.MsgspecError, canonical.NotCanonicalError, UnicodeDecodeError, RecursionError) as error:
         return Refused("malformed", str(error))
     if envelope.v > SCHEMA_VERSION + 1 or envelope.v < 1:
@@ -189,13 +190,15 @@ def verify(received: Unverified, trust: TrustStore, now_ns: int) -> Message | Re
     ):
         return Refused("bad-signature")
     reason = (
-        _speaker_defect(envelope, holder) or _form_defect(envelope, has_body) or labels.defect(envelope.label)
+        _speaker_defect(envelope, holder)
+        or _form_defect(envelope, has_body)
+        or trust.label_defect(envelope.label)
     )
     if reason:
         return Refused(reason)
     if envelope.time_ns > now_ns + MAX_AHEAD_NS + envelope.time_error_ns:
         return Refused("future-dated", f"{(envelope.time_ns - now_ns) / NS_PER_S:.3f} s ahead")
-    return _open(envelope, holder, received.raw)
+    return _open(envelope, body, holder, received.raw)
 
 
 def claim(received: Unverified, trust: TrustStore, now_ns: int) -> tuple[bytes, bytes, bytes] | None:
@@ -218,6 +221,11 @@ def read_signature(raw: bytes) -> bytes:
     return _SIGNED.decode(raw).signature
 
 
+def read_payload(raw: bytes) -> bytes:
+    """What is signed of a message that has been verified: the same, whoever of its author's keys has signed it."""
+    return _SIGNED.decode(raw).payload
+
+
 def digest(raw: bytes) -> bytes:
     """SHA-256 of bytes, as used for body hashes and drafts."""
     return hashlib.sha256(raw).digest()
@@ -236,19 +244,20 @@ def _speaker_defect(envelope: Envelope, holder: Certificate) -> str:
     return ""
 
 
-def _is_exact(envelope: Envelope, payload: bytes) -> bool:
-    """Whether the payload is the canonical bytes of exactly what was decoded from it: the quick way for most messages.
+def _exact_body(envelope: Envelope, payload: bytes) -> Body | None:
+    """The body, where the payload is the canonical bytes of exactly what was decoded from it: the quick way for most.
 
-    False says nothing: a body with floats (one may be no number), a field or kind of a newer version, and what is not
+    None says nothing: a body with floats (one may be no number), a field or kind of a newer version, and what is not
     canonical all take the long way through `canonical.decode`.
     """
     decoder = _FLOATLESS.get(envelope.kind)
     if decoder is None or len(payload) > canonical.MAX_BYTES or canonical.encode(envelope) != payload:
-        return False
+        return None
     try:
-        return canonical.encode(decoder.decode(envelope.body)) == bytes(envelope.body)
+        body: Body = decoder.decode(envelope.body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return False
+        return None
+    return body if canonical.encode(body) == bytes(envelope.body) else None
 
 
 def _has_body(fields: dict[str, object]) -> bool:
@@ -262,17 +271,18 @@ def _form_defect(envelope: Envelope, has_body: bool) -> str:
         return "malformed-id"
     if not 0 <= envelope.time_error_ns <= MAX_ERROR_NS or not 0 <= envelope.time_ns < soundness.LAST_NS:
         return "malformed-time"
-    if not _KNOWN.issuperset(envelope.critical):
+    if envelope.critical and not _KNOWN.issuperset(envelope.critical):
         return "unknown-critical-field"
     return "" if has_body else "malformed-body"
 
 
-def _open(envelope: Envelope, holder: Certificate, raw: bytes) -> Message | Refused:
+def _open(envelope: Envelope, body: Body | None, holder: Certificate, raw: bytes) -> Message | Refused:
+    """body: where it has been decoded already."""
     kind = KINDS.get(envelope.kind)
     if kind is None:
         return Message(envelope, None, None, holder, raw)
     try:
-        body = _DECODERS[envelope.kind].decode(envelope.body)
+        body = body if body is not None else _DECODERS[envelope.kind].decode(envelope.body)
     except msgspec.MsgspecError as error:
         return Refused("malformed-body", str(error))
     reason = soundness.defect(body)

@@ -100,8 +100,11 @@ def is_partner(name: str) -> bool:
 
 def _are_partners(names: tuple[str, ...]) -> bool:
     """Whether all of at least one have that form. Looked at together: a label is asked at each step of a message."""
+    for name in names:
+        if len(name) != 3:
+            return False
     together = "".join(names)
-    return set(map(len, names)) == {3} and together.isascii() and together.isalpha() and together.isupper()
+    return together.isascii() and together.isalpha() and together.isupper()
 
 
 def is_word(text: str) -> bool:

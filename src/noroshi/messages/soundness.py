@@ -30,7 +30,7 @@ from noroshi.messages.bodies import (
     WarningBody,
 )
 from noroshi.messages.bodies_alerts import AlertRequestBody
-from noroshi.messages.bodies_hazard import ClaimBody, HazardBody, claim_defect, hazard_defect
+from noroshi.messages.bodies_hazard import MAX_CLAIM_WORD, ClaimBody, HazardBody, claim_defect, hazard_defect
 from noroshi.messages.bodies_notice import NoticeBody
 from noroshi.messages.bodies_reach import (
     DeliveryBody,
@@ -60,6 +60,9 @@ MAX_TYPED = 400
 MAX_AREAS = 1000
 """Regions of one request: more than any nation has."""
 
+FILE_BYTES = 32
+"""Of the digest of an agency's file, SHA-256."""
+
 SLACK_RAD = 1e-9
 """Of an angle that was rounded on its way from degrees."""
 
@@ -70,6 +73,8 @@ def defect(body: Body) -> str:
         case WarningBody():
             if body.state in ("draft", "proposed"):
                 return "a draft, which is nobody else's"
+            if any(area.kind == "hazard" for area in body.areas):
+                return "another agency's word as a warning of its own"
             times = (body.first_observed_ns, body.last_observed_ns, body.valid_until_ns)
             return (
                 _times(times)
@@ -81,6 +86,8 @@ def defect(body: Body) -> str:
             lines = [one for one in (body.web, body.contact) if one is not UNSET]
             if any(len(one) > MAX_LINE for one in lines):
                 return "more than stands in a line"
+            if reason := _cited(body):
+                return reason
             return _times((body.sent_ns, body.expires_ns)) or _areas(body.areas) or _rings(body.rings)
         case EventBody():
             known = len(body.other) in (0, ID_BYTES)
@@ -88,8 +95,9 @@ def defect(body: Body) -> str:
         case ReducedTrackBody():
             return _reduced(body)
         case DecisionBody():
-            typed = "" if body.typed is UNSET else body.typed
-            return _times((body.deadline_ns,)) if len(typed) <= MAX_TYPED else "more than anybody types"
+            if body.typed is not UNSET and len(body.typed) > MAX_TYPED:
+                return "more than anybody types"
+            return _times((body.deadline_ns,))
         case AlertRequestBody():
             names = [name for area in body.areas for name in area]
             sound = len(body.areas) <= MAX_AREAS and all(0 < len(name) <= MAX_TYPED for name in names)
@@ -131,6 +139,23 @@ def _areas(areas: Iterable[AreaRow]) -> str:
         if reason:
             return reason
     return ""
+
+
+def _cited(body: AlertBody) -> str:
+    """Whether an alert rests on an agency's message or on a warning, and never a little on each."""
+    one = body.hazard
+    if one is UNSET:
+        return "a hazard that is nobody's" if any(area.kind == "hazard" for area in body.areas) else ""
+    names, ours = (one.sender, one.identifier), (one.agency, one.agency_ja, one.agency_ko)
+    if not all(0 < len(name) <= MAX_CLAIM_WORD for name in names) or not all(
+        0 < len(name) <= MAX_LINE for name in ours
+    ):
+        return "a name of another size"
+    if len(one.file) != FILE_BYTES:
+        return "a digest of another size"
+    if any(area.kind != "hazard" for area in body.areas):
+        return "a prediction in an agency's name"
+    return _times((one.sent_ns,))
 
 
 def _recall(body: RecallBody) -> str:
@@ -202,4 +227,7 @@ def _share(probability: float) -> str:
 
 
 def _times(times: Iterable[int]) -> str:
-    return "" if all(0 <= time_ns < LAST_NS for time_ns in times) else "a time that is none"
+    for time_ns in times:
+        if not 0 <= time_ns < LAST_NS:
+            return "a time that is none"
+    return ""

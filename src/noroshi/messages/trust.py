@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from noroshi.clock import NS_PER_S
+from noroshi.messages import labels
 from noroshi.messages.keys import (
     MAX_ROOTS,
     REAL,
@@ -33,6 +34,7 @@ from noroshi.messages.keys import (
     key_of,
     signed_bytes,
 )
+from noroshi.messages.labels import Label
 from noroshi.messages.roots import Standing, chosen, standings
 from noroshi.messages.signing import Scheme, key_id
 
@@ -40,6 +42,9 @@ __all__ = ["REAL", "Certificate", "Ending", "Taken", "TrustStore", "certify", "i
 
 MAX_PER_PARTNER = 8192
 """Statements kept of one partner: two changes of all keys of the largest. More would fill our memory at its will."""
+
+MAX_SOUND = 1024
+"""Labels remembered as sound: a crisis has some ten; a flood of others costs no more memory."""
 
 MAX_BAD = 8
 """Bad signatures in one bundle, after which the rest of it is left."""
@@ -119,6 +124,7 @@ class TrustStore:
         self.scheme = scheme
         self.own = {key_id(public): public for public in own}
         self._partners = {partner: _Partner(first=root) for partner, root in roots.items()}
+        self._sound: set[Label] = set()
 
     # Taking statements
 
@@ -230,17 +236,32 @@ class TrustStore:
 
     # Asking
 
+    def label_defect(self, label: Label) -> str:
+        """What `labels.defect` says; sound labels are few and come again and again, so they are remembered."""
+        if label in self._sound:
+            return ""
+        reason = labels.defect(label)
+        if not reason:
+            if len(self._sound) >= MAX_SOUND:
+                self._sound.clear()
+            self._sound.add(label)
+        return reason
+
     def holder(self, key: bytes, now_ns: int, partner: str = "") -> Certificate | str:
         """The certificate of a key id that is valid now, or the reason why there is none.
 
         partner: who is said to hold it. Whoever does not say gets an answer only where one partner alone has certified
         the key, since anybody may certify another's key as its own.
         """
-        claims = [self._holder(name, key) for name in ((partner,) if partner else self._partners)]
-        found = [one for one in claims if one is not None]
-        if len(found) != 1:
-            return "key-of-two-partners" if found else self._nobody(key)
-        one = found[0]
+        if partner:
+            one = self._holder(partner, key)
+        else:
+            found = [claim for name in self._partners if (claim := self._holder(name, key)) is not None]
+            if len(found) > 1:
+                return "key-of-two-partners"
+            one = found[0] if found else None
+        if one is None:
+            return self._nobody(key)
         if one.reason:
             return one.reason
         for from_ns, until_ns, certificate in one.spans:
@@ -338,9 +359,10 @@ class TrustStore:
         held = self._partners.get(partner)
         if held is None:
             return None
-        if held.holders is None:
-            held.holders = _derived(held)
-        return held.holders.get(key)
+        holders = held.holders
+        if holders is None:
+            holders = held.holders = _derived(held)
+        return holders.get(key)
 
     def _holders(self, partner: str) -> Mapping[bytes, _Holder]:
         self._holder(partner, b"")

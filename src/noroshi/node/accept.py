@@ -1,20 +1,22 @@
 """First stage: is this input new, whole, and from whom it says? Gives verified values, or has refused.
 
-A repeated row, batch or message is a duplicate, for ever, and has no effect. What is refused leaves a record with
-its reason here; the giver is told only that it was refused.
+A repeated row, batch or message is a duplicate, for ever, and has no effect; one that says something else under an id
+that was seen is contradictory. What is refused leaves a record with its reason here; the giver is told only that it was
+refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from msgspec import UNSET
 
 from noroshi.clock import NEVER, NS_PER_S, seconds
 from noroshi.log import Forget
 from noroshi.messages import KINDS, Message, Refused, Unverified, key_id, verify
 from noroshi.messages.canonical import encode
-from noroshi.messages.envelope import MAX_ERROR_NS, read_signature
+from noroshi.messages.envelope import MAX_ERROR_NS, read_payload, read_signature
 from noroshi.messages.kinds import DAY_S, YEAR_S
 from noroshi.messages.passkeys import count_of
 from noroshi.messages.trust import REAL
@@ -75,9 +77,9 @@ def message(work: Work, given: Received) -> Message | None:
         return None
     work.keep(outcome.kind.retention_s if outcome.kind else UNKNOWN_KEPT_S)
     key = state.known.key(outcome.origin, outcome.id)
+    check = state.known.check(_content(outcome))
     if key in state.known:
-        work.duplicate()
-        refused.repeated(work, given.party)
+        _seen_before(work, given, outcome, state.known.said(key), check)
         return None
     reason = _entrance_defect(state, given, outcome)
     if reason:
@@ -87,8 +89,27 @@ def message(work: Work, given: Received) -> Message | None:
         return None
     if not _counts_up(work, given, outcome):
         return None
-    state.known.add(key)
+    state.known.add(key, check, work.input_record)
     return outcome
+
+
+def _content(message: Message) -> bytes:
+    """What must be the same whenever a message is the same. A post's answer to a task has one id however often it is
+    given: somebody who has pressed twice has said nothing else, only later.
+    """
+    if not message.envelope.post:
+        return read_payload(message.raw)
+    return encode(msgspec.structs.replace(message.envelope, time_ns=0, time_error_ns=0))
+
+
+def _seen_before(work: Work, given: Received, message: Message, said: tuple[int, int], check: int) -> None:
+    """A message whose id was seen: a repeat, or another content that its author has signed under the same id."""
+    before, record = said
+    if before and before != check:
+        security.contradictory(work, given, message, record)
+        return
+    work.duplicate()
+    refused.repeated(work, given.party)
 
 
 def foreseen(state: State, now_ns: int, given: Input) -> Answer | None:
@@ -100,8 +121,11 @@ def foreseen(state: State, now_ns: int, given: Input) -> Answer | None:
     outcome = verify(Unverified(given.raw), state.trust, now_ns)
     if isinstance(outcome, Refused):
         return Answer("refused", outcome.reason)
-    if state.known.key(outcome.origin, outcome.id) in state.known:
-        return Answer("duplicate")
+    key = state.known.key(outcome.origin, outcome.id)
+    if key in state.known:
+        before, _ = state.known.said(key)
+        is_other = before and before != state.known.check(_content(outcome))
+        return Answer("refused", security.CONTRADICTORY) if is_other else Answer("duplicate")
     reason = _entrance_defect(state, given, outcome)
     return Answer("refused", reason) if reason else None
 
@@ -135,7 +159,7 @@ def is_next_row(work: Work, given: Received) -> bool:
     expected = before.upto[given.lane] + 1
     if given.number != expected:
         if given.number < expected:
-            work.duplicate()
+            _old_row(work, given)
         else:
             work.refuse(given.party, "row-out-of-order", f"row {given.number}, expected {expected}")
         return False
@@ -145,6 +169,18 @@ def is_next_row(work: Work, given: Received) -> bool:
     if attested is not None and attested.upto[given.lane] == given.number:
         _compare(work, given.party, attested, (given.lane,))
     return True
+
+
+def _old_row(work: Work, given: Received) -> None:
+    """A row that came before is a duplicate, unless it says something else under the id of a message that is here."""
+    known = work.state.known
+    outcome = verify(Unverified(given.raw), work.state.trust, work.now_ns)
+    if isinstance(outcome, Message):
+        before, record = known.said(known.key(outcome.origin, outcome.id))
+        if before and before != known.check(_content(outcome)):
+            security.contradictory(work, given, outcome, record)
+            return
+    work.duplicate()
 
 
 def _compare(work: Work, party: str, attested: Position, lanes: Iterable[int]) -> None:
@@ -168,7 +204,11 @@ def detections(work: Work, given: Detections) -> SensorRow | None:
         return None
     last = state.feeds.get(given.feed, 0)
     if given.sequence <= last:
-        work.duplicate()
+        newest = state.feed_hashes.get(given.feed) if given.sequence == last else None
+        if newest is not None and newest != work.input_hash:
+            security.contradicts(work, party, f"another batch {given.sequence}")
+        else:
+            work.duplicate()
         return None
     if given.sequence > last + MAX_FEED_GAP:
         work.refuse(party, "batch-out-of-order", f"batch {given.sequence}, expected {last + 1}")
@@ -201,6 +241,7 @@ def counted(work: Work, given: Detections) -> None:
     if missing:
         _feed_gap(work, given.feed, missing)
     work.state.feeds[given.feed] = given.sequence
+    work.state.feed_hashes[given.feed] = work.input_hash
 
 
 def _foreign(work: Work, given: Detections) -> str:
@@ -338,7 +379,7 @@ def link(work: Work, given: LinkChanged) -> None:
     """Shows the state of a partner's link, and records its clock's offset."""
     state = work.state
     partner = given.party.removeprefix("partner:")
-    if partner not in state.policy.neighbours:
+    if partner not in state.policy.neighbours or given.state == "removed":
         work.refuse(given.party, "unknown-partner")
         return
     before = state.links.get(partner, "down")
@@ -381,7 +422,8 @@ def _entrance_defect(state: State, given: Received, received: Message) -> str:
         return "unknown-partner"
     if own:
         return CAME_BACK
-    if state.own not in envelope.label.audience:
+    audience = envelope.label.audience
+    if state.own not in audience:
         return "not-released-to-us"
-    way = state.policy.route(envelope.origin, state.own, envelope.label.audience | {envelope.origin})
+    way = state.policy.route(envelope.origin, state.own, audience | {envelope.origin})
     return "" if len(way) >= 2 and way[-2] == name else "not-this-partners-way"

@@ -1,4 +1,5 @@
-"""Alerts stage: an own warning becomes a draft for the authorities' posts, their signatures an alert, its end an end.
+"""Alerts stage: an own warning, or an agency's hazard that our rules cover, becomes a draft for the authorities' posts,
+their signatures an alert, its end an end.
 
 A unit drafts that the structure lets decide `civil-alert-issue` for this nation, each for as much as it may alert.
 The node itself issues nothing, but for what its root has warranted: it drafts, checks the signatures, and passes on what
@@ -23,21 +24,29 @@ from noroshi.command.alerts import (
     approval_defect,
     regions,
 )
-from noroshi.command.corroboration import corroboration_defect
+from noroshi.command.corroboration import corroboration_defect, hazard_corroboration_defect
+from noroshi.command.hazard_matters import HazardMatter
+from noroshi.command.hazard_rules import automatic_s, listed
 from noroshi.command.posts import Task
 from noroshi.command.warrant import BASES, Basis
 from noroshi.gateways.cap import CapContext, CapError, encode_alert
 from noroshi.messages import Message, Unverified, verify
 from noroshi.messages.bodies import AlertBody, DecisionBody, WarningBody
+from noroshi.messages.bodies_hazard import HazardBody
 from noroshi.node import deciding, drafting, groups, reaching, rows, tasks, warranting
+from noroshi.node.alarms import alarm, clear
 from noroshi.node.events import Event
 from noroshi.node.speak import say
 from noroshi.node.state import State
 from noroshi.node.work import Work
-from noroshi.warning.texts import alert_texts
 
 MAX_HEARD = 256
 """Partners' warnings that are held beside ours: one of each partner and event, of far more events than a raid has."""
+
+MAX_SECOND_BYTES = 64 << 10
+"""Of a partner's word of an agency's file that may stand beside an alert, which carries it to every relay: real files of
+tsunamis and earthquakes have some 10 kB.
+"""
 
 
 def warned(work: Work, event: Event, warning: WarningBody) -> None:
@@ -84,6 +93,9 @@ def signed(work: Work, message: Message, body: DecisionBody, party: str) -> None
     draft = desk.find(body.subject)
     assert draft is not None  # `authority` has found it
     step = _step(draft, body)
+    if _is_held(work.state, draft) and step != "refuse":
+        work.refuse(party, "needs-a-release", "the agency's word may not be told to the public")
+        return
     when_ns = max(work.now_ns, envelope.time_ns)  # neither our clock nor the post's may be past the deadline
     reason = desk.sign(draft.digest, Approval(envelope.post, step, message.raw, when_ns))
     if reason:
@@ -118,6 +130,27 @@ def heard(work: Work, message: Message, body: WarningBody) -> None:
             _second(work, desk, draft)
 
 
+def heard_hazard(work: Work, message: Message, body: HazardBody, key: bytes) -> None:
+    """A partner tells of the same file, and has checked it: it may stand for a second person as a warning may.
+
+    key: of the agency's message. It counts only where our root lets a partner stand for the second person at all.
+    """
+    state = work.state
+    rules = warranting.rules(state)
+    if not rules.second_by_partner or not listed(rules.hazards) or len(message.raw) > MAX_SECOND_BYTES:
+        return
+    if body.signature != "signed":
+        return
+    state.heard_warnings.pop((message.origin, key), None)
+    while len(state.heard_warnings) >= MAX_HEARD:
+        del state.heard_warnings[next(iter(state.heard_warnings))]
+    until_ns = message.envelope.time_ns + seconds(rules.fresh_s)
+    state.heard_warnings[message.origin, key] = (until_ns, message.raw)
+    for desk in list(state.desks.values()):
+        for draft in desk.originated():
+            _second(work, desk, draft)
+
+
 def due(work: Work, digest: bytes) -> None:
     """A draft's deadline has come."""
     for desk in work.state.desks.values():
@@ -140,6 +173,15 @@ def near(work: Work, digest: bytes) -> None:
     """So little time is left that people could not sign a draft any more: looks whether it may issue by itself."""
     for desk in work.state.desks.values():
         draft = desk.find(digest)
+        matter = work.state.hazard_matters.get(draft.event) if draft is not None else None
+        if draft is not None and matter is not None and matter.is_open and matter.until_ns > work.now_ns:
+            # Nobody signed it in time: it is made again, and goes out by itself.
+            lapsed = draft.state == "expired"
+            body = draft.body
+            again = drafting.draft_alert(work, desk, draft.event, body.areas, body.rings) if lapsed else draft
+            if again is not None:
+                offer(work, desk, again, matter)
+            continue
         warning = work.state.warned.get(draft.event) if draft is not None else None
         if draft is None or warning is None or warning.valid_until_ns < work.now_ns:
             continue
@@ -164,20 +206,28 @@ def _second(work: Work, desk: AlertDesk, draft: Draft) -> bool:
     """Whether a partner's warning of the same event stands for the second person: then the alert is out."""
     state = work.state
     rules = warranting.rules(state)
-    if not rules.second_by_partner or draft.body.type == "Cancel" or draft.event < 0:
+    matter = state.hazard_matters.get(draft.event)
+    if not rules.second_by_partner or draft.body.type == "Cancel" or _is_held(state, draft):
         return False
-    event = state.events.get(state.own_audience, draft.event)
+    if draft.event < 0 and matter is None:
+        return False
+    event = state.events.get(state.own_audience, draft.event) if matter is None else None
     sent = msgspec.structs.replace(draft.body, sent_ns=work.now_ns)
+    defect = corroboration_defect if matter is None else hazard_corroboration_defect
     for (origin, alias), (_, raw) in state.heard_warnings.items():
+        speaks_of_it = (
+            (origin, alias) in event.same_as
+            if event is not None
+            else matter is not None and alias in matter.keys
+        )
         found = verify(Unverified(raw), state.trust, work.now_ns)
-        if (origin, alias) not in event.same_as or not isinstance(found, Message):
+        if not speaks_of_it or not isinstance(found, Message):
             continue
-        if corroboration_defect(sent, found, state.own, seconds(rules.fresh_s)) or not draft.move(
-            "corroborate"
-        ):
+        if defect(sent, found, state.own, seconds(rules.fresh_s)) or not draft.move("corroborate"):
             continue
         draft.approvals.append(Approval(f"partner:{origin}", "approve", raw, work.now_ns))
-        says = f"{origin}'s signed warning stands for the second person under {draft.body.identifier}"
+        what = "warning" if matter is None else "word of the same file"
+        says = f"{origin}'s signed {what} stands for the second person under {draft.body.identifier}"
         work.show("policy", says, lane=1, partner=origin, identifier=draft.body.identifier)
         drafting.close_tasks(work, draft, "done")
         _issue(work, desk, draft)
@@ -192,24 +242,44 @@ def _automatically(work: Work, desk: AlertDesk, draft: Draft, warning: WarningBo
         return
     if BASES.index(warning.basis) < BASES.index(terms.needs):
         return
+    _by_itself(work, desk, draft, terms.below_s, warning.basis)
+
+
+def offer(work: Work, desk: AlertDesk, draft: Draft, matter: HazardMatter) -> None:
+    """Issues a draft on another agency's word by itself, where the root allows it and people lack the time."""
+    cited = draft.body.hazard
+    if draft.state not in ("drafted", "originated") or draft.body.type == "Cancel" or cited is msgspec.UNSET:
+        return
+    if not matter.below_s or _is_held(work.state, draft):
+        return
+    if matter.below_s <= automatic_s(warranting.rules(work.state).hazards, cited):
+        _by_itself(work, desk, draft, matter.below_s, msgspec.UNSET)
+
+
+def _by_itself(
+    work: Work, desk: AlertDesk, draft: Draft, below_s: float, basis: Basis | msgspec.UnsetType
+) -> None:
     first_ns = min(area.from_ns for area in draft.body.areas)
-    near_ns = first_ns - seconds(terms.below_s)
+    near_ns = first_ns - seconds(below_s)
     if work.now_ns < near_ns:
         work.timer(f"automatic:{draft.digest.hex()}", near_ns)
         return
-    _issue_automatically(work, desk, draft, warning.basis)
+    _issue_automatically(work, desk, draft, basis)
 
 
-def _issue_automatically(work: Work, desk: AlertDesk, draft: Draft, basis: Basis) -> None:
+def _is_held(state: State, draft: Draft) -> bool:
+    """Whether what the agency has said may not be told to the public; the end of what was told always may."""
+    matter = state.hazard_matters.get(draft.event)
+    return matter is not None and draft.body.type != "Cancel" and warranting.is_held(state, matter)
+
+
+def _issue_automatically(work: Work, desk: AlertDesk, draft: Draft, basis: Basis | msgspec.UnsetType) -> None:
     """The same alert in words that say that it is automatic, signed by the node; a person is told, and can stop it."""
     state, body = work.state, draft.body
-    words = drafting.public_words(work, desk)
+    words = drafting.worded(work, desk, body.type, body.areas, "", body.hazard, automatic=True)
     if words is None:
         return
-    template, texts = alert_texts(
-        state.genesis.realm, body.type, body.areas, "", nation=state.nation, now_ns=work.now_ns,
-        templates=words, automatic=True,
-    )  # fmt: skip
+    template, texts = words
     said = msgspec.structs.replace(
         body, texts=texts, template=template, automatic=True, basis=basis, warrant=state.warrant
     )
@@ -228,7 +298,7 @@ def _issue_automatically(work: Work, desk: AlertDesk, draft: Draft, basis: Basis
     deciding.show_step(work, message, ruling, f"The node issued the alert {body.identifier} automatically")
     if not _issue(work, desk, made):
         return
-    reaching.alarm(
+    alarm(
         work, f"automatic:{body.identifier}", "automatic-alert",
         f"The alert {body.identifier} of {desk.unit} went out by itself: nobody has looked at it", unit=desk.unit,
         identifier=body.identifier,
@@ -257,7 +327,8 @@ def _issue(work: Work, desk: AlertDesk, draft: Draft) -> bool:
     if pending is not None:
         drafting.drop(work, pending)
     desk.stand(draft, body)
-    if body.type == "Cancel" and draft.event in state.warned:
+    matter = state.hazard_matters.get(draft.event)
+    if body.type == "Cancel" and (draft.event in state.warned or (matter is not None and matter.is_open)):
         desk.take_back(draft.event, regions(body.areas))
     event = state.events.get(state.own_audience, draft.event) if draft.event > 0 else None
     alias = drafting.alias_of(state, draft.event)
@@ -311,10 +382,10 @@ def _written(work: Work, body: AlertBody, context: CapContext) -> bytes:
     name = f"profile:{body.unit}"
     try:
         data = encode_alert(body, replace(context, profile=publishing.profile))
-        reaching.clear(work, name, f"The files of {body.unit} keep the profile {publishing.profile}")
+        clear(work, name, f"The files of {body.unit} keep the profile {publishing.profile}")
         return data
     except CapError as error:
-        reaching.alarm(
+        alarm(
             work, name, "profile-not-kept",
             f"The file of {body.identifier} does not keep the profile {publishing.profile}: {error.cause}",
             unit=body.unit, identifier=body.identifier,
@@ -346,7 +417,7 @@ def _may_show(state: State, body: AlertBody, audience: Iterable[str]) -> bool:
 def _quiet(work: Work, body: AlertBody, says: str) -> None:
     """A person has looked at what went out by itself, and has kept it or taken it back."""
     for one in body.references:
-        reaching.clear(work, f"automatic:{one}", f"The alert {one} was {says}")
+        clear(work, f"automatic:{one}", f"The alert {one} was {says}")
 
 
 def ask_acknowledgement(

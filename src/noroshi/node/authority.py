@@ -24,6 +24,7 @@ from noroshi.messages.bodies import (
     RecallBody,
     ReleaseBody,
     RemarkBody,
+    WarningBody,
 )
 from noroshi.messages.bodies_alerts import AlertRequestBody
 from noroshi.messages.bodies_counts import CountBody
@@ -31,11 +32,11 @@ from noroshi.messages.bodies_notice import NoticeBody
 from noroshi.messages.bodies_reach import DeliveryBody, ReadinessBody
 from noroshi.messages.signing import ID_BYTES
 from noroshi.messages.trust import REAL
-from noroshi.node import counting, groups, noticing, originating
+from noroshi.node import contradiction, counting, groups, noticing, originating
+from noroshi.node.chasing import may_acknowledge
 from noroshi.node.policing import release_defect
 from noroshi.node.proposing import AGREE, proposal_of
 from noroshi.node.reaching import defect as relay_defect
-from noroshi.node.reaching import may_acknowledge
 from noroshi.node.recalling import defect as recall_defect
 from noroshi.node.state import COUNTRIES, State
 
@@ -72,7 +73,11 @@ def _body_defect(state: State, message: Message, now_ns: int) -> str:
             reason = noticing.defect(state, message, body, now_ns)
         case CountBody() as body:
             reason = counting.defect(state, message, body)
-        case DeliveryBody() | ReadinessBody():
+        case WarningBody() as body:
+            reason = contradiction.warning(state, message, body)
+        case DeliveryBody() as body:
+            reason = relay_defect(state, message) or contradiction.delivery(state, body)
+        case ReadinessBody():
             reason = relay_defect(state, message)
         case InjectBody() as body:
             reason = "exercises-only" if state.genesis.realm == REAL else _other_realm(state, body.text)
@@ -86,14 +91,6 @@ def _body_defect(state: State, message: Message, now_ns: int) -> str:
 def _other_realm(state: State, text: str) -> str:
     """Whether words claim the other realm: an order of an exercise that is "not a drill" is no order."""
     return "claims-the-other-realm" if check_realm_words(text, state.genesis.realm) else ""
-
-
-def body_partners(state: State, body: str) -> frozenset[str]:
-    """The partners whose units are members of a consulting body; nobody where there is no such body."""
-    nodes = {state.genesis.nodes.get(unit, "") for unit in state.members(body)}
-    return frozenset(
-        state.genesis.node_partners[node] for node in nodes if node in state.genesis.node_partners
-    )
 
 
 def _acknowledgement(state: State, envelope: Envelope, body: AcknowledgementBody) -> str:
@@ -168,7 +165,7 @@ def _signature(state: State, message: Message, body: DecisionBody) -> str:
 def _request(state: State, envelope: Envelope, body: DecisionBody, now_ns: int) -> str:
     if body.unit not in state.able(body.decision, "propose", "decide"):
         return "no-authority"
-    needed = body_partners(state, body.body)
+    needed = state.sitting(body.body)
     if not needed or body.body not in state.able(body.decision, "convene"):
         return "no-such-body"
     if envelope.label.audience != needed:
@@ -218,6 +215,7 @@ def _alert(state: State, envelope: Envelope, body: AlertBody, now_ns: int) -> st
     if body.unit not in state.able(CANCEL if body.type == "Cancel" else ISSUE, "decide"):
         return "no-authority"
     reason = approval_defect(body, state.trust, now_ns, origin=envelope.origin)
+    reason = reason or contradiction.alert(state, envelope.origin, body)
     return reason or ("" if _is_within(state, envelope.origin, body) else "wider-than-authority")
 
 

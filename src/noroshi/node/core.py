@@ -39,6 +39,8 @@ from noroshi.node.work import FOR_EVER_S, KEPT_S, Work
 from noroshi.sharing import Position, Statement, partner_party
 from noroshi.sharing.streams import START, statement_bytes
 
+_KEPT_FOR_EVER = (Genesis, Control, Retention)
+
 
 class Node:
     """One node in one realm. `handle` is its only way to change."""
@@ -189,6 +191,6 @@ class Node:
         type_, body = encode_input(given)
         self._state.now_ns = now_ns
         work = Work(self._state, now_ns)
-        work.record(type_, body, FOR_EVER_S if isinstance(given, Genesis | Control | Retention) else KEPT_S)
+        work.record(type_, body, FOR_EVER_S if isinstance(given, _KEPT_FOR_EVER) else KEPT_S)
         flow.run(work, given)
         return work.finish()

@@ -96,7 +96,7 @@ def heard(work: Work, message: Message, body: CountBody) -> None:
     known = state.counts.get(name)
     if known is not None and known.number >= body.number:
         return
-    basis = _seen(found, state.own) if envelope.origin == state.own else 0
+    basis = _seen(_sound(work, found), state.own) if envelope.origin == state.own else 0
     _keep(state.counts, name, Count(message.id, body.number, body.count, envelope.post, basis))
     tasks.close(work, f"{TIMER}:{body.supersedes.hex()}", "done")
     if body.supersedes:
@@ -143,7 +143,8 @@ def _say(work: Work, found: list[Event]) -> None:
     ]
     if audience not in told:
         return
-    count = _seen(found, state.own)
+    sound = _sound(work, found)
+    count = _seen(sound, state.own)
     name = f"{'+'.join(sorted(audience))}:{found[0].number}"
     before = state.counts_said.get(name)
     if count == (before.count if before is not None else 1) or count == 0:
@@ -154,7 +155,7 @@ def _say(work: Work, found: list[Event]) -> None:
         return  # a post has corrected what this counts
     number = max(before.number if before else 0, spoken.number if spoken else 0) + 1
     body = CountBody(
-        number=number, count=count, least=min(_firm(found), count), most=count, supersedes=before.id if before else b""
+        number=number, count=count, least=min(_firm(sound), count), most=count, supersedes=before.id if before else b""
     )  # fmt: skip
     message = say(work, "count", unit, audience, body, event=state.event_alias(found[0]))
     _keep(state.counts_said, name, Count(message.id, number, count, ""))
@@ -163,11 +164,12 @@ def _say(work: Work, found: list[Event]) -> None:
 def _show(work: Work, found: list[Event]) -> None:
     """All counts of an occurrence of our own picture: each partner's, and the picture's with its bounds."""
     state = work.state
-    partners = sorted({name for event in found for name in event.estimate.partners} | _stated(state, found))
+    sound = _sound(work, found)
+    partners = sorted({name for event in sound for name in event.estimate.partners} | _stated(state, found))
     counts = {name: state.counts.get(_name(found, name)) for name in partners}
-    told = {name: one.count if one is not None else _seen(found, name) for name, one in counts.items()}
-    sure, most = max(sum(1 for one in found if one.estimate.rows >= SURE_ROWS), 1), len(found)
-    least = min(_firm(found), sure)
+    told = {name: one.count if one is not None else _seen(sound, name) for name, one in counts.items()}
+    sure, most = max(sum(1 for one in sound if one.estimate.rows >= SURE_ROWS), 1), len(sound)
+    least = min(_firm(sound), sure)
     differs = len(set(told.values())) > 1
     words = ", ".join(f"{name} counts {count}" for name, count in told.items())
     held = f"{sure}" if least == most else f"{sure} ({least} to {most})"
@@ -292,6 +294,19 @@ def _own_picture(state: State, event: Event) -> list[Event]:
         if one is event or one.known_as.get(event.audience) is event:
             return _together(state, one)
     return []
+
+
+def _sound(work: Work, found: list[Event]) -> list[Event]:
+    """Those of these objects that count. What is lost again before it is sure was none: a row of one object that was
+    taken for another's leaves such a picture behind.
+    """
+    lost_ns = work.now_ns - seconds(work.state.genesis.rules.lost_after_s)
+    kept = [
+        one for one in found
+        if one.estimate.rows >= SURE_ROWS
+        or (one.over_ns is None and one.estimate.rows and one.estimate.filter.last_observed_ns >= lost_ns)
+    ]  # fmt: skip
+    return kept or found[:1]
 
 
 def _seen(found: list[Event], partner: str) -> int:

@@ -15,8 +15,8 @@ from noroshi.command.decisions import Case, Concurrence
 from noroshi.command.posts import Task
 from noroshi.messages import Message
 from noroshi.messages.bodies import DecisionBody
+from noroshi.messages.kinds import Lane
 from noroshi.node import tasks
-from noroshi.node.authority import body_partners
 from noroshi.node.events import Event
 from noroshi.node.inputs import PostRow
 from noroshi.node.speak import say
@@ -33,7 +33,7 @@ def asked(work: Work, message: Message, body: DecisionBody) -> None:
         requested_by=envelope.post,
         requested_ns=envelope.time_ns,
         deadline_ns=body.deadline_ns or work.now_ns + seconds(state.genesis.rules.concur_within_s),
-        needed=body_partners(state, body.body),
+        needed=state.sitting(body.body),
         audience=envelope.label.audience,
         event=envelope.event,
     )
@@ -123,7 +123,7 @@ def request_tasks(work: Work, event: Event, trigger: str) -> None:
 def _ask_to_request(work: Work, event: Event, post: PostRow, decision: str, trigger: str) -> None:
     state = work.state
     body = min(state.able(decision, "convene"), default="")
-    audience = body_partners(state, body)
+    audience = state.sitting(body)
     case = state.alias(f"case {decision}", event.number, audience)
     task_id = f"request:{case.hex()}"
     if not audience or task_id in state.tasks:
@@ -138,7 +138,7 @@ def _ask_to_request(work: Work, event: Event, post: PostRow, decision: str, trig
             duty="request",
             unit=post.unit,
             posts=(post.id,),
-            title=f"{state.catalogue.decision(decision).title}: {trigger}",
+            title=f"{state.title_of(decision)}: {trigger}",
             deadline_ns=deadline_ns,
             audience=audience,
             event=state.alias_towards(event, audience),
@@ -184,53 +184,60 @@ def _ask_own(work: Work, case: Case) -> None:
 def show_step(work: Work, message: Message, body: DecisionBody, says: str) -> None:
     """The staff's row of one step."""
     envelope = message.envelope
-    work.show(
-        "decision",
-        says,
-        lane=1,
-        case=body.case.hex(),
-        decision=body.decision,
-        title=work.state.catalogue.decision(body.decision).title,
-        step=body.step,
-        outcome=body.outcome,
-        unit=body.unit,
-        partner=envelope.origin,
-        post=envelope.post,
-        deadline_ms=body.deadline_ns // MS_PER_NS,
+    work.show_row(
+        {
+            "type": "decision",
+            "time_ms": work.now_ms,
+            "says": says,
+            "case": body.case.hex(),
+            "decision": body.decision,
+            "title": work.state.title_of(body.decision),
+            "step": body.step,
+            "outcome": body.outcome,
+            "unit": body.unit,
+            "partner": envelope.origin,
+            "post": envelope.post,
+            "deadline_ms": body.deadline_ns // MS_PER_NS,
+        },
+        Lane.DECISION,
     )
 
 
 def show_case(work: Work, case: Case) -> None:
     """The staff's row of a whole case."""
-    work.show(
-        "decision-status",
-        "",
-        lane=1,
-        key=f"decision:{case.id.hex()}",
-        case=case.id.hex(),
-        decision=case.decision,
-        title=work.state.catalogue.decision(case.decision).title,
-        body=case.body,
-        state=case.state,
-        requested_by=case.requested_by,
-        deadline_ms=case.deadline_ns // MS_PER_NS,
-        needed=sorted(case.needed),
-        concurrences=[
-            {
-                "partner": answer.partner,
-                "unit": answer.unit,
-                "post": answer.post,
-                "outcome": answer.outcome,
-                "time_ms": answer.time_ns // MS_PER_NS,
-            }
-            for answer in case.answers
-        ],
+    name = case.id.hex()
+    work.show_row(
+        {
+            "type": "decision-status",
+            "time_ms": work.now_ms,
+            "says": "",
+            "case": name,
+            "decision": case.decision,
+            "title": work.state.title_of(case.decision),
+            "body": case.body,
+            "state": case.state,
+            "requested_by": case.requested_by,
+            "deadline_ms": case.deadline_ns // MS_PER_NS,
+            "needed": sorted(case.needed),
+            "concurrences": [
+                {
+                    "partner": answer.partner,
+                    "unit": answer.unit,
+                    "post": answer.post,
+                    "outcome": answer.outcome,
+                    "time_ms": answer.time_ns // MS_PER_NS,
+                }
+                for answer in case.answers
+            ],
+        },
+        Lane.DECISION,
+        key=f"decision:{name}",
     )
 
 
 def _title(work: Work, case: Case) -> str:
     """What is decided on, in the words of the catalogue."""
-    return f"“{work.state.catalogue.decision(case.decision).title}”"
+    return f"“{work.state.title_of(case.decision)}”"
 
 
 def _outcome_sentence(work: Work, case: Case) -> str:

@@ -15,15 +15,19 @@ import msgspec
 from noroshi.clock import seconds
 from noroshi.command import confirming
 from noroshi.command.alerts import CANCEL, ISSUE, AlertDesk, Draft
+from noroshi.command.hazard_matters import HazardMatter
 from noroshi.command.posts import Action, Task
 from noroshi.command.scope import Scope, scope_of
-from noroshi.messages.bodies import AlertBody, AreaRow, Ring
-from noroshi.node import reaching, rows, tasks, warranting
+from noroshi.gateways.realm import RealmError
+from noroshi.messages.bodies import AlertBody, AreaRow, CitedRow, Ring, TextRow
+from noroshi.node import rows, tasks, warranting
+from noroshi.node.alarms import alarm, clear
 from noroshi.node.state import State
 from noroshi.node.work import MS_PER_NS, Work
 from noroshi.structure.authority import alert_recipients
+from noroshi.warning.hazard_words import HazardCase
 from noroshi.warning.templates import TemplateSet
-from noroshi.warning.texts import alert_texts
+from noroshi.warning.texts import alert_texts, hazard_texts
 
 STEPS: Mapping[str, Action] = MappingProxyType(
     {
@@ -66,15 +70,17 @@ def draft_alert(
     work: Work, desk: AlertDesk, event: int, areas: Sequence[AreaRow], rings: Sequence[Ring]
 ) -> Draft | None:
     """A new draft for these areas; None where no public words are approved, which is an alarm."""
-    words = public_words(work, desk)
-    if words is None:
-        return None
     state, standing = work.state, desk.standing(event)
     type_: Literal["Alert", "Update"] = "Update" if standing else "Alert"
-    template, texts = alert_texts(
-        state.genesis.realm, type_, areas, "", nation=state.nation, now_ns=work.now_ns, templates=words
-    )
+    matter = state.hazard_matters.get(event)
+    cited = matter.cited if matter is not None else msgspec.UNSET
+    words = worded(work, desk, type_, areas, "", cited)
+    if words is None:
+        return None
+    template, texts = words
     expires_ns = work.now_ns + seconds(state.genesis.rules.alert_expires_s)
+    if matter is not None:
+        expires_ns = matter.until_ns
     body = AlertBody(
         identifier=_identifier(state, "alert", len(standing)),
         type=type_,
@@ -92,6 +98,7 @@ def draft_alert(
         warrant=state.warrant or msgspec.UNSET,
         web=_published(state, "web"),
         contact=_published(state, "contact"),
+        hazard=cited,
     )
     wanted_ns = work.now_ns + seconds(state.genesis.rules.approve_within_s)
     draft = put(work, desk, event, body, min(wanted_ns, expires_ns - 1))
@@ -126,14 +133,12 @@ def _end(
     counter: str,
 ) -> AlertBody | None:
     """What ends all that stands for an event: to everybody who was told any of it, for all areas that it named."""
-    words = public_words(work, desk)
-    if words is None:
-        return None
     state, standing = work.state, desk.standing(event)
     areas = _alerted(standing)
-    template, texts = alert_texts(
-        state.genesis.realm, "Cancel", areas, reason, nation=state.nation, now_ns=work.now_ns, templates=words
-    )
+    words = worded(work, desk, "Cancel", areas, reason, standing[-1].hazard)
+    if words is None:
+        return None
+    template, texts = words
     return AlertBody(
         identifier=_identifier(state, counter, len(standing)),
         type="Cancel",
@@ -152,7 +157,48 @@ def _end(
         warrant=state.warrant or msgspec.UNSET,
         web=_published(state, "web"),
         contact=_published(state, "contact"),
+        hazard=standing[-1].hazard,
     )
+
+
+def worded(
+    work: Work,
+    desk: AlertDesk,
+    type_: Literal["Alert", "Update", "Cancel"],
+    areas: Sequence[AreaRow],
+    reason: Literal["", "false", "superseded", "passed"],
+    cited: CitedRow | msgspec.UnsetType,
+    *,
+    automatic: bool = False,
+) -> tuple[str, list[TextRow]] | None:
+    """The template's name and the approved words of an alert; None where there are none, which is an alarm.
+
+    cited: the agency's message on whose word it is said, unset for what we have seen ourselves.
+    """
+    state, now_ns = work.state, work.now_ns
+    words = public_words(work, desk, on_hazard=cited is not msgspec.UNSET)
+    if words is None:
+        return None
+    if cited is msgspec.UNSET:
+        return alert_texts(
+            state.genesis.realm, type_, areas, reason, nation=state.nation, now_ns=now_ns, templates=words,
+            automatic=automatic,
+        )  # fmt: skip
+    case: HazardCase = reason or "superseded"
+    if type_ != "Cancel":
+        case = "issued" if type_ == "Alert" else "updated"
+    name = f"agency-unfit:{desk.unit}"
+    try:
+        found = hazard_texts(
+            state.genesis.realm, cited, case, areas, nation=state.nation, now_ns=now_ns, templates=words,
+            automatic=automatic,
+        )  # fmt: skip
+    except RealmError as error:
+        says = f"{desk.unit} cannot alert on the word of {cited.agency}: {error.cause}"
+        alarm(work, name, "agencys-name-unfit", says, unit=desk.unit)
+        return None
+    clear(work, name, f"{cited.agency} can be named to the public")
+    return found
 
 
 def _published(state: State, name: Literal["web", "contact"]) -> str | msgspec.UnsetType:
@@ -168,17 +214,21 @@ def _identifier(state: State, counter: str, before: int) -> str:
     return f"{state.own}-{alias[:6].hex()}-{before + 1}"
 
 
-def public_words(work: Work, desk: AlertDesk) -> TemplateSet | None:
-    """The approved public words; where there are none it is said, since then nobody can be told anything."""
-    words = warranting.templates(work.state)
-    name = f"templates-not-approved:{desk.unit}"
+def public_words(work: Work, desk: AlertDesk, *, on_hazard: bool = False) -> TemplateSet | None:
+    """The approved public words; where there are none it is said, since then nobody can be told anything.
+
+    on_hazard: those for what another agency says.
+    """
+    words = warranting.hazard_templates(work.state) if on_hazard else warranting.templates(work.state)
+    name = f"{'hazard-' if on_hazard else ''}templates-not-approved:{desk.unit}"
+    of = " on another agency's word" if on_hazard else ""
     if words is None:
-        reaching.alarm(
+        alarm(
             work, name, "templates-not-approved",
-            f"{desk.unit} cannot alert: no public words are approved for this realm", unit=desk.unit,
+            f"{desk.unit} cannot alert{of}: no public words are approved for this realm", unit=desk.unit,
         )  # fmt: skip
     else:
-        reaching.clear(work, name, f"Public words are approved for {desk.unit}")
+        clear(work, name, f"Public words are approved for {desk.unit}{of}")
     return words
 
 
@@ -237,24 +287,47 @@ def ask(work: Work, draft: Draft, step: Literal["originate", "approve", "retract
             deadline_ns=draft.deadline_ns,
             audience=state.own_audience,
             event=alias_of(state, draft.event),
-            fields=_fields(state, draft, step) | {"shown": _shown(draft.body)},
+            fields=_fields(state, draft, step) | {"shown": _shown(state, draft)},
         ),
     )
 
 
-def _shown(body: AlertBody) -> dict[str, object]:
-    """What a person reads before signing: all of it that the public will read, and who is sent it.
+def _shown(state: State, draft: Draft) -> dict[str, object]:
+    """What a person reads before signing: all of it that the public will read, who is sent it, and on whose word.
 
     Names are in alphabetical order, since a snapshot keeps mappings so, and a task shows its fields in their order.
     """
+    body = draft.body
     lines = {"contact": body.contact, "web": body.web}
+    matter = state.hazard_matters.get(draft.event)
     found = {
+        **({"hazard": _agencys(matter, body)} if matter is not None else {}),
         "identifier": body.identifier,
         "recipients": list(body.recipients),
         "texts": [dict(sorted(one.items())) for one in rows.texts(body.texts)],
         **{name: said for name, said in lines.items() if said is not msgspec.UNSET},
     }
     return dict(sorted(found.items()))
+
+
+def _agencys(matter: HazardMatter, body: AlertBody) -> dict[str, object]:
+    """What the agency says, as it came, and what of it is ours."""
+    return {
+        "agency": matter.cited.agency,
+        "certainty": matter.cited.certainty,
+        "entrance": matter.entrance,
+        "event": matter.event,
+        "headline": matter.headline,
+        "held": matter.held,
+        "identifier": matter.cited.identifier,
+        "message": matter.message.hex(),
+        "ours": list(dict.fromkeys(area.region for area in body.areas)),
+        "sender": matter.cited.sender,
+        "severity": matter.cited.severity,
+        "signature": matter.signature,
+        "state": matter.state,
+        "urgency": matter.cited.urgency,
+    }
 
 
 def _fields(
@@ -280,6 +353,12 @@ def alias_of(state: State, event: int) -> bytes:
     if event < 0:
         return state.alias("alert-without-event", -event, state.own_audience)
     return state.event_alias(state.events.get(state.own_audience, event))
+
+
+def number_without_event(state: State) -> int:
+    """The number of the next alert that is about no own event; below 0."""
+    count = state.counters["alert-without-event"] = state.counters.get("alert-without-event", 0) + 1
+    return -count
 
 
 def prepare(work: Work, desk: AlertDesk, event: int) -> None:

@@ -11,24 +11,30 @@ be ended, exactly as it was drawn. A prediction is called one in its words; a po
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from math import atan2, degrees, hypot, pi, sqrt
 
 import numpy as np
 from lxml import etree
 
 from noroshi.clock import seconds, to_iso
+from noroshi.command.notices import LONGEST_ASCENT_NS, launch_area
 from noroshi.gateways import cot_write as cot
 from noroshi.gateways.geojson import rings_deg
 from noroshi.gateways.hazard_facts import HazardFacts, circle_ring
 from noroshi.geo.frames import enu_rotation
 from noroshi.messages.bodies import AlertBody, AreaRow, FallRow, Ring, WarningBody
+from noroshi.messages.bodies_notice import NoticeBody
 from noroshi.messages.kinds import Lane
 from noroshi.messages.labels import USUAL_CLASSIFICATION
+from noroshi.node import own_areas
 from noroshi.node.events import Estimate, Event
 from noroshi.node.inputs import GroupRow
 from noroshi.node.outlook import Outlook
 from noroshi.node.state import Shown, State
 from noroshi.node.work import Work
+from noroshi.warning.hazard_areas import by_geocode
+from noroshi.warning.hazard_areas import outlines as own_outlines
 
 Of = tuple[str, bytes]
 """The origin and the id of the message that says something; empty where none does."""
@@ -248,7 +254,14 @@ def hazard(work: Work, row: GroupRow, uid: str, name: str, facts: HazardFacts, o
     areas = [area for one in facts.infos for area in one.areas]
     rings = {id(ring): ring for area in areas for ring in area.rings}
     circles = dict.fromkeys(circle for area in areas for circle in area.circles)
-    outlines = [*rings.values(), *filter(None, (circle_ring(*one) for one in list(circles)[:SHAPES]))]
+    own = own_areas.list_now(work.state, work.now_ns)
+    coded = {one.id: one for area in areas for one in by_geocode(area, own)}
+    by_code = [ring for one in list(coded.values())[:SHAPES] for ring in own_outlines(one)]
+    outlines = [
+        *rings.values(),
+        *filter(None, (circle_ring(*one) for one in list(circles)[:SHAPES])),
+        *by_code,
+    ]
     callsign = f"Another agency: {name}"[:MAX_CALLSIGN]
     place = _place(None, (), outlines)
     head = cot.Writing(
@@ -261,6 +274,7 @@ def hazard(work: Work, row: GroupRow, uid: str, name: str, facts: HazardFacts, o
     words = [
         f"From {facts.sender}, not from this node",
         *texts,
+        *([f"area by geocode: {', '.join(one.name for one in coded.values())}"] if coded else []),
         f"until {_clock(facts.until_ns)}",
         f"label: {label}",
     ]
@@ -278,6 +292,23 @@ def hazard(work: Work, row: GroupRow, uid: str, name: str, facts: HazardFacts, o
         stale_ns=facts.until_ns,
         of=of,
     )
+
+
+def notice(work: Work, row: GroupRow, uid: str, body: NoticeBody, of: Of, label: str) -> None:
+    """An announced launch: its area, and words that say that it is no warning. It explains nothing to anybody."""
+    ways = [degrees(one) for one in (body.azimuth_from_rad, body.azimuth_to_rad)]
+    callsign = f"Announced by {of[0]}: {body.title}"[:MAX_CALLSIGN]
+    words = [
+        f"{of[0]} announces: {body.title}. An announcement, no warning, and nothing was observed",
+        f"{body.count} of kind {body.object}, {to_iso(body.from_ns, digits=0)} to {to_iso(body.to_ns, digits=0)}",
+        f"towards {ways[0]:.0f} to {ways[1]:.0f} degrees from north",
+        f"label: {label}",
+    ]
+    remarks = ". ".join([*words, *_ack_words(of)])[:MAX_REMARKS]
+    rings = [ring.tolist() for ring in launch_area(body).rings]
+    until_ns = body.to_ns + LONGEST_ASCENT_NS
+    _shapes(work, row, uid, rings, cot.BLUE, callsign=callsign, remarks=remarks, stale_ns=until_ns, of=of,
+            own=_own_detail(row, "notice", _ack(of), label, step=body.step, number=str(body.number)))  # fmt: skip
 
 
 def stop(work: Work, row: GroupRow, uid: str, why: str) -> None:
@@ -314,16 +345,17 @@ def end(
 
 def _shapes(
     work: Work, row: GroupRow, base: str, rings: Iterable[Ring], colour: int, *, callsign: str, remarks: str,
-    stale_ns: int, of: Of = NOBODY,
+    stale_ns: int, of: Of = NOBODY, own: etree._Element | None = None,
 ) -> None:  # fmt: skip
-    """Draws these areas and no others under this name."""
+    """Draws these areas and no others under this name. own: what programs of ours read in each."""
     drawn = rings_deg(sorted(rings, key=len, reverse=True)[:SHAPES])
     for place, ring in enumerate(drawn):
         uid = f"{base}.{place}"
         lons, lats = [corner[0] for corner in ring], [corner[1] for corner in ring]
         centre = cot.Place(sum(lats) / len(lats), sum(lons) / len(lons))
         head = cot.Writing(work.state.genesis.realm, uid, cot.SHAPE, work.now_ns, stale_ns, centre)
-        data = cot.write_event(head, callsign=callsign, remarks=remarks, details=cot.outline(ring, colour))
+        details = [*cot.outline(ring, colour), *([copy(own)] if own is not None else [])]
+        data = cot.write_event(head, callsign=callsign, remarks=remarks, details=details)
         _put(work, row, head, data, Lane.NOTICE, of)
     for uid in list(_items(work.state, row)):
         stem, _, number = uid.rpartition(".")
@@ -357,11 +389,13 @@ def wipe(work: Work, row: GroupRow, base: str) -> None:
             _drop(work, row, uid, shown)
 
 
-def clear(work: Work, row: GroupRow) -> None:
-    """Ends all that a group was shown."""
+def clear(work: Work, row: GroupRow, *, told: bool) -> None:
+    """Takes all away that a group was shown. told: alerts with the words of an end, else without a word."""
     items = _items(work.state, row)
     for uid, shown in list(items.items()):
-        if uid in items:  # the end of an alert takes its areas with it
+        if not told:
+            _drop(work, row, uid, shown)
+        elif uid in items:  # the end of an alert takes its areas with it
             end(work, row, uid, shown, "It is no longer shown to this group")
 
 
@@ -398,6 +432,8 @@ def _basis(basis: str) -> str:
 def _area_words(area: AreaRow) -> str:
     what = "a fall in" if area.kind == "fall" else "passing over"
     window = f"{_clock(area.from_ns)} to {_clock(area.to_ns)}"
+    if area.kind == "hazard":
+        return f"another agency's hazard in {area.region} ({area.country}), {window}, {area.people} people"
     return (
         f"{what} {area.region} ({area.country}) with {area.probability:.0%}, {window}, {area.people} people"
     )

@@ -196,6 +196,20 @@ class EventBook:
         self._active.setdefault(audience, []).append(event)
         return event
 
+    def lend(self, event: Event, audience: Partners, now_ns: int) -> Event:
+        """The same occurrence for others who may have all that it rests on: its evidence so far, and apart from then on.
+
+        Its picture is theirs from now on; nothing is said of before.
+        """
+        other = self.open(audience, event.opened_by, now_ns)
+        other.estimate, other.given = event.estimate, dict(event.given)
+        event.estimate.users += 1
+        for key, joined in list(self._foreign.items()):
+            if joined is event:
+                self._foreign[audience, key[1], key[2]] = other
+        self._touched[other] = None
+        return other
+
     def of(self, audience: Partners) -> Sequence[Event]:
         """All events of an audience that are kept, in the order of their numbers."""
         return tuple(self._events.get(audience, {}).values())

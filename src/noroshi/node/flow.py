@@ -6,6 +6,7 @@ Each stage hands its results on and never calls an earlier one. Whatever a stage
 
 from __future__ import annotations
 
+from noroshi.command.hop_keys import is_roster
 from noroshi.messages import Message
 from noroshi.messages.bodies import (
     AcknowledgementBody,
@@ -30,11 +31,13 @@ from noroshi.node import (
     accept,
     alerting,
     authority,
+    chasing,
     counting,
     deciding,
     early,
     evidence,
     groups,
+    hazard_alerts,
     hazards,
     hearing,
     informing,
@@ -43,12 +46,14 @@ from noroshi.node import (
     own_areas,
     policing,
     proposing,
+    proving,
     pruning,
     reaching,
     readiness,
     recalling,
     reducing,
     refused,
+    relay_lines,
     relaying,
     security,
     tasks,
@@ -120,6 +125,8 @@ def run(work: Work, given: Input) -> None:
             _control(work, given)
         case Gateways():
             groups.adopt(work, given)
+            if any(row.is_whole for row in given.groups):
+                _look(work)
         case GroupHeard():
             groups.heard(work, given)
         case Retention():
@@ -127,6 +134,8 @@ def run(work: Work, given: Input) -> None:
         case Genesis():
             trusting.begin(work)
             own_areas.begin(work)
+        case LinkChanged() if relay_lines.is_relays(given):
+            relay_lines.changed(work, given)
         case LinkChanged():
             accept.link(work, given)
         case TimerDue():
@@ -139,8 +148,11 @@ def _control(work: Work, given: Control) -> None:
         _keys(work, given.party, given.raw)
     elif warranting.is_ours(given.raw):
         warranting.adopt(work, given.party, given.raw)
+        hazard_alerts.released(work)
     elif is_signed_areas(given.raw):
         own_areas.adopt(work, given.party, given.raw)
+    elif is_roster(given.raw):
+        proving.adopt(work, given.party, given.raw)
     else:
         policing.adopt(work, given.party, given.raw)
 
@@ -163,12 +175,16 @@ def _heard(work: Work, message: Message, party: str, lane: int) -> None:
     if refusal is None:
         _act(work, message, party)
         _answered_early(work, message)
+    elif refusal.reason == security.CONTRADICTORY:
+        security.contradicts(work, party, refusal.detail)
     elif refusal.reason not in early.REASONS or not early.keep(work, message, party):
         work.refuse(party, refusal.reason, refusal.detail)
 
 
 def _answered_early(work: Work, message: Message) -> None:
     """What had come before the question that it answers has its effect now."""
+    if not work.state.early:
+        return
     body = message.body
     is_request = isinstance(body, DecisionBody) and body.step == "request" and not body.subject
     of = body.case if isinstance(body, DecisionBody) and is_request else message.id
@@ -289,7 +305,9 @@ def _timer(work: Work, name: str) -> None:
         case "receipts":
             _receipts_due(work, bytes.fromhex(rest))
         case "chase":
-            reaching.go_on(work, bytes.fromhex(rest))
+            chasing.go_on(work, bytes.fromhex(rest))
+        case proving.TIMER:
+            proving.due(work, bytes.fromhex(rest))
         case readiness.TIMER:
             readiness.due(work)
         case readiness.STALE:

@@ -1,6 +1,7 @@
 """The staff's rows of other agencies' alerts, and of what is said in an authority's name: plain JSON in degrees.
 
-Whatever an agency says stands beside the agency's name and its language, so that nobody takes it for our own word.
+Whatever an agency says stands beside the agency's name and its language, so that nobody takes it for our own word. An
+area that has geocodes and no outline is drawn as our own areas that carry the code, and named as such.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from noroshi.gateways.hazard_facts import HazardArea, HazardFacts, HazardInfo, c
 from noroshi.messages import Message
 from noroshi.messages.bodies import Ring
 from noroshi.messages.kinds import Lane
+from noroshi.node import own_areas
 from noroshi.node.work import MS_PER_NS, Work
+from noroshi.warning.hazard_areas import by_geocode, outlines
 
 LONGEST_NAME = 160
 """Characters of what sentences call an agency's alert."""
@@ -53,7 +56,10 @@ def name_of(facts: HazardFacts) -> str:
 def show(work: Work, facts: HazardFacts, hazard: Hazard, message: Message, signature: str) -> None:
     """An agency's alert that stands."""
     info = _first(facts)
-    rings, thinned = _drawn([area for one in facts.infos for area in one.areas])
+    areas = [area for one in facts.infos for area in one.areas]
+    own = own_areas.list_now(work.state, work.now_ns)
+    coded = {one.id: one for area in areas for one in by_geocode(area, own)}
+    rings, thinned = _drawn(areas, [ring for one in coded.values() for ring in outlines(one)])
     seen: dict[str, None] = dict.fromkeys(area.description for one in facts.infos for area in one.areas)
     told = "" if message.origin == work.state.own else f", told by {message.origin}"
     verb = "updates" if facts.message_type == "Update" else "issued"
@@ -88,6 +94,7 @@ def show(work: Work, facts: HazardFacts, hazard: Hazard, message: Message, signa
         texts=_texts(facts),
         areas=list(seen)[:MOST_AREAS],
         codes=sorted({code for one in facts.infos for area in one.areas for code in area.codes})[:MOST_AREAS],
+        by_geocode=[one.name for one in coded.values()][:MOST_AREAS],
         rings=rings_deg(rings),
         thinned=thinned,
         sent_ms=facts.sent_ns // MS_PER_NS,
@@ -151,16 +158,19 @@ def _clipped(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _drawn(areas: Iterable[HazardArea]) -> tuple[list[Ring], bool]:
-    """The outlines, each once, with every n-th corner where there are more than can be drawn; whether it is so."""
+def _drawn(areas: Iterable[HazardArea], coded: Sequence[Ring]) -> tuple[list[Ring], bool]:
+    """The outlines, each once, with every n-th corner where there are more than can be drawn; whether it is so.
+
+    coded: of our own areas that stand for geocodes without an outline.
+    """
     rings: dict[int | tuple[float, ...], Ring] = {}
     circles: dict[tuple[float, float, float], None] = {}
     for area in areas:
         rings.update((id(ring), ring) for ring in area.rings)
         circles.update(dict.fromkeys(area.circles))
     drawn = [ring for circle in list(circles)[:MOST_CIRCLES] if (ring := circle_ring(*circle))]
-    kept = [*rings.values(), *drawn][:MOST_RINGS]
-    all_drawn = len(kept) == len(rings) + len(circles)
+    kept = [*rings.values(), *drawn, *coded][:MOST_RINGS]
+    all_drawn = len(kept) == len(rings) + len(circles) + len(coded)
     corners = sum(map(len, kept))
     if corners <= MOST_CORNERS:
         return kept, not all_drawn

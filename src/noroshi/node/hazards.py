@@ -2,7 +2,8 @@
 
 A file comes by a feed, by hand or over the node's own address, or inside a partner's message; all take the same way. It
 must be of this realm by its own word, be no older and no newer than it can be, and contradict nothing that came before.
-Whoever is told of a hazard is told of its end. An agency's alert that names an authority of our own is no hazard; see
+Whoever is told of a hazard is told of its end. Where our root's rules cover it, an alert is drafted: see
+`noroshi.node.hazard_alerts`. An agency's alert that names an authority of our own is no hazard; see
 `noroshi.node.relaying`.
 
     given(work, CapGiven(party="feed:jma", raw=data))
@@ -14,6 +15,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from noroshi.clock import NS_PER_S, seconds
+from noroshi.command.hazard_rules import Way
 from noroshi.command.hazards import CHANGES, Hazard, Taken, identity
 from noroshi.gateways.cap_model import CapUnreadableError
 from noroshi.gateways.cap_read import read_cap
@@ -23,7 +25,7 @@ from noroshi.messages import Label, Message, label_for
 from noroshi.messages.bodies_hazard import MAX_CLAIM_WORD, MAX_HAZARD_BYTES, HazardBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.envelope import MAX_ERROR_NS
-from noroshi.node import alerting, groups, hazard_rows, relaying
+from noroshi.node import alerting, groups, hazard_alerts, hazard_rows, relaying, security
 from noroshi.node.inputs import CapGiven, FeedHeard
 from noroshi.node.speak import say
 from noroshi.node.state import Said, State
@@ -64,14 +66,17 @@ def given(work: Work, cap: CapGiven) -> None:
         work.refuse(party, "not-this-entrances-sender", facts.sender)
         return
     hazard = _hazard(facts, signed=cap.signature == "signed")
+    way = Way(party, cap.signature)
     taken = _take(work, party, facts, hazard, state.own)
     if taken is None:
+        _again(work, facts, hazard.key, way, cap.raw)
         return
     hazard.shared = (cap.shared and facts.scope in ("Public", "")) or any(
         one.shared for one in (*taken.changed, *state.hazards.before(hazard))
     )
     if hazard.state not in ("standing", "notice") and not taken.changed:
         _history(work, facts, hazard)
+        hazard_alerts.came(work, facts, hazard, way, cap.raw)
         return
     body = HazardBody(
         cap=cap.raw,
@@ -90,6 +95,7 @@ def given(work: Work, cap: CapGiven) -> None:
         said.append(message)
     hazard.message = said[0].id
     _after(work, facts, taken, said[0], state.own_audience, cap.signature)
+    hazard_alerts.came(work, facts, hazard, way, cap.raw)
 
 
 def heard(work: Work, message: Message, body: HazardBody, party: str) -> None:
@@ -109,12 +115,17 @@ def heard(work: Work, message: Message, body: HazardBody, party: str) -> None:
     way = frozenset(state.policy.route(origin, state.own, message.envelope.label.audience | {origin}))
     state.warnings[message.id] = Said(hazard.name, way, work.now_ns)
     taken = _take(work, party, facts, hazard, origin)
+    by, label = Way("", body.signature, origin), message.envelope.label
     if taken is None:
-        return
-    if hazard.state not in ("standing", "notice") and not taken.changed:
+        _again(work, facts, hazard.key, by, body.cap, label)
+    elif hazard.state not in ("standing", "notice") and not taken.changed:
         _history(work, facts, hazard)
-        return
-    _after(work, facts, taken, message, way, body.signature)
+        hazard_alerts.came(work, facts, hazard, by, body.cap, label)
+    else:
+        _after(work, facts, taken, message, way, body.signature)
+        hazard_alerts.came(work, facts, hazard, by, body.cap, label)
+    if work.answer.outcome != "refused":
+        alerting.heard_hazard(work, message, body, hazard.key)
 
 
 def due(work: Work, key: bytes) -> None:
@@ -123,6 +134,7 @@ def due(work: Work, key: bytes) -> None:
     if hazard is not None:
         hazard_rows.show_state(work, hazard, f"{hazard.name} has run out")
         groups.hazard_over(work, hazard)
+        hazard_alerts.over(work, hazard)
 
 
 def feed(work: Work, state_of: FeedHeard) -> None:
@@ -152,6 +164,7 @@ def feed(work: Work, state_of: FeedHeard) -> None:
 def prune(state: State, now_ns: int) -> None:
     """Lets go of what is over."""
     state.hazards.prune(now_ns - KEPT_NS)
+    hazard_alerts.prune(state, now_ns - KEPT_NS)
     relaying.prune(state, now_ns)
 
 
@@ -227,6 +240,9 @@ def _take(work: Work, party: str, facts: HazardFacts, hazard: Hazard, partner: s
         for one in (facts.references if facts.message_type in CHANGES else ())
     ]
     reason = book.defect(hazard, facts.message_type, refers)
+    if reason == security.CONTRADICTORY:
+        security.contradicts(work, party, f"{facts.sender} {facts.identifier}")
+        return None
     if reason:
         work.refuse(party, reason, facts.identifier)
         return None
@@ -240,6 +256,15 @@ def _take(work: Work, party: str, facts: HazardFacts, hazard: Hazard, partner: s
     if taken is None:
         work.duplicate()
     return taken
+
+
+def _again(
+    work: Work, facts: HazardFacts, key: bytes, way: Way, raw: bytes, label: Label | None = None
+) -> None:
+    """A message that was here before has come once more: it may now have come as our rules of alerts ask."""
+    known = work.state.hazards.find(key)
+    if known is not None and work.answer.outcome == "duplicate":
+        hazard_alerts.came(work, facts, known, way, raw, label)
 
 
 def _history(work: Work, facts: HazardFacts, hazard: Hazard) -> None:

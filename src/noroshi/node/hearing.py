@@ -15,7 +15,7 @@ from noroshi.messages.bodies import (
     WarningBody,
 )
 from noroshi.messages.cells import outline
-from noroshi.node import alerting, groups, noticing, reaching, rows, tasks
+from noroshi.node import alerting, chasing, contradiction, groups, noticing, reach_rows, rows, tasks
 from noroshi.node.state import Said
 from noroshi.node.work import MS_PER_NS, Work
 
@@ -73,6 +73,7 @@ def warning(work: Work, message: Message, body: WarningBody) -> None:
     origin = envelope.origin
     way = state.policy.route(origin, state.own, envelope.label.audience | {origin})
     state.warnings[message.id] = Said(f"{origin}'s warning ({body.state})", frozenset(way), work.now_ns)
+    contradiction.warned(work, message, body)
     rows.show_warning(work, message, body)
     groups.heard_warning(work, message, body)
     if body.state == "updated" or body.valid_until_ns < work.now_ns:
@@ -99,7 +100,7 @@ def acknowledgement(work: Work, message: Message, body: AcknowledgementBody) -> 
     tasks.close(work, f"acknowledge:{body.of.hex()}:{body.unit}", "done")
     if not state.reach.acknowledged(body.of, body.unit, envelope.post, envelope.time_ns):
         return
-    reaching.acknowledged(work, body.of, body.unit, envelope.post)
+    chasing.acknowledged(work, body.of, body.unit, envelope.post)
     work.show(
         "acknowledgement",
         f"{envelope.post} ({envelope.origin}) acknowledged {state.name_of(body.of)}{_through(body)}",
@@ -111,7 +112,7 @@ def acknowledgement(work: Work, message: Message, body: AcknowledgementBody) -> 
     )
     issued = state.alerts.get(body.of)
     if issued is not None:
-        reaching.show(work, body.of)
+        reach_rows.show(work, body.of)
 
 
 def words(work: Work, message: Message, body: InjectBody | RemarkBody) -> None:

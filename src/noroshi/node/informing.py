@@ -15,7 +15,7 @@ from noroshi.command.posts import Task
 from noroshi.messages.bodies_notice import NoticeBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import DAY_S
-from noroshi.node import reaching, tasks
+from noroshi.node import alarms, tasks
 from noroshi.node.state import State
 from noroshi.node.work import ACTS_S, MS_PER_NS, Work
 
@@ -161,13 +161,13 @@ def clear(work: Work, notice: Notice, unit: str, says: str) -> None:
     watch = notice.watch(unit)
     if watch is not None and watch.alarmed:
         watch.alarmed = False
-        reaching.clear(work, _alarm_name(notice, unit), says)
+        alarms.clear(work, _alarm_name(notice, unit), says)
 
 
 def _alarm(work: Work, notice: Notice, watch: WatchState, says: str) -> None:
     watch.alarmed = True
     about = notice.body.notice.hex()
-    reaching.alarm(work, _alarm_name(notice, watch.unit), ALARM, says, about=about, unit=watch.unit)
+    alarms.alarm(work, _alarm_name(notice, watch.unit), ALARM, says, about=about, unit=watch.unit)
 
 
 def _alarm_name(notice: Notice, unit: str) -> str:

@@ -127,6 +127,10 @@ class Detections(msgspec.Struct, frozen=True, kw_only=True, tag="detections"):
     realm: str | msgspec.UnsetType = msgspec.UNSET
 
 
+FILES = "trust:files"
+"""The party of messages that somebody has put among the files of a node's trust: none is let in by this way."""
+
+
 class Received(msgspec.Struct, frozen=True, kw_only=True, tag="received"):
     """Bytes from a party: `partner:USA` over its link (lane, number: the row's), or `post:jp-pm.duty` (number 0)."""
 
@@ -194,12 +198,19 @@ class RelayGiven(msgspec.Struct, frozen=True, kw_only=True, tag="relay"):
 class GroupRow(msgspec.Struct, frozen=True, kw_only=True):
     """Who reads one outbox of the gateway for Cursor on Target. partners: its audience, our own side among them.
 
-    posts: our posts that may speak through it, each with the id of the key that the gateway holds for it.
+    posts: our posts that may speak through it, each with the id of the key that the gateway holds for it. whole: whether
+    it is shown notices, and what stood before it was set down or allowed; not so in records of before that was possible.
     """
 
     name: str
     partners: tuple[str, ...]
     posts: tuple[tuple[str, bytes], ...] = ()
+    whole: bool | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is shown all that there is for it."""
+        return self.whole is True
 
 
 class Gateways(msgspec.Struct, frozen=True, kw_only=True, tag="gateways"):
@@ -218,6 +229,10 @@ class GroupHeard(msgspec.Struct, frozen=True, kw_only=True, tag="group"):
     clients: int
     counts: dict[str, int]
     news: str = ""
+
+
+RECORD, RESTORED, NOT_OURS = "record", "restored-backup", "not-our-record"
+"""The entrance, source and reason under which a backup is counted that belongs to another node or another realm."""
 
 
 class DoorHeard(msgspec.Struct, frozen=True, kw_only=True, tag="door"):
@@ -246,12 +261,15 @@ class TimerDue(msgspec.Struct, frozen=True, kw_only=True, tag="timer"):
 
 
 class LinkChanged(msgspec.Struct, frozen=True, kw_only=True, tag="link"):
-    """What the shell sees of a partner's link; offset_s is the peer's clock against ours."""
+    """What the shell sees of a partner's link, or of the line to one of our relays; offset_s is the peer's clock against
+    ours. hops: last hops that are connected to the relay, where it says so. `removed` is a relay only.
+    """
 
     party: str
-    state: Literal["up", "silent", "down"]
+    state: Literal["up", "silent", "down", "removed"]
     offset_s: float = 0.0
     error_s: float = 0.0
+    hops: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class ClockStepped(msgspec.Struct, frozen=True, kw_only=True, tag="clock"):

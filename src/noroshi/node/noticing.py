@@ -30,7 +30,7 @@ from noroshi.messages.bodies import AcknowledgementBody
 from noroshi.messages.bodies_notice import NoticeBody
 from noroshi.messages.kinds import DAY_S
 from noroshi.messages.trust import REAL
-from noroshi.node import informing, tasks
+from noroshi.node import groups, informing, tasks
 from noroshi.node.events import Estimate, Event
 from noroshi.node.outlook import Outlook
 from noroshi.node.state import State
@@ -138,6 +138,7 @@ def said(work: Work, message: Message, body: NoticeBody) -> None:
         fresh,
         f"{envelope.origin}: {body.unit} {STEP_WORDS[body.step]}: “{body.title}” ({informing.window(body)})",
     )
+    groups.notice(work, message, body)
     if asks:
         for watch in fresh.watches:
             informing.ask(work, fresh, watch)
@@ -203,6 +204,7 @@ def due(work: Work, key: bytes) -> None:
         notice.state = NOTICE_TABLE[notice.state, "expire"]
         notice.ended_ns = work.now_ns
         informing.settle(work, notice)
+        groups.notice_over(work, notice.body.notice)
         informing.show(work, notice, f"{notice.origin}'s notice “{notice.body.title}” has expired")
         return
     for watch in notice.uninformed:
@@ -245,6 +247,7 @@ def put_away(work: Work, origin: str, message: bytes) -> None:
     if notice is None or notice.origin != origin or notice.message != message:
         return
     informing.settle(work, notice)
+    groups.notice_over(work, notice.body.notice)
     notice.body = msgspec.structs.replace(notice.body, title="(taken back)")
     notice.state, notice.ended_ns = "withdrawn", work.now_ns
     notice.events.clear()

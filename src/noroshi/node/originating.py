@@ -12,7 +12,7 @@ from noroshi.clock import seconds
 from noroshi.command.alerts import ISSUE
 from noroshi.command.scope import Narrowed, Region, narrow
 from noroshi.messages import Message, Refused
-from noroshi.messages.bodies import AreaRow
+from noroshi.messages.bodies import AreaRow, Ring
 from noroshi.messages.bodies_alerts import AlertRequestBody
 from noroshi.node import drafting, warranting
 from noroshi.node.state import State
@@ -53,20 +53,22 @@ def asked(work: Work, message: Message, body: AlertRequestBody) -> None:
         return
     wanted = set(body.areas)
     named = {
-        number: [area for area in state.warned[number].areas if (area.country, area.region) in wanted]
+        number: [area for area in _stands(state, number)[0] if (area.country, area.region) in wanted]
         for number in _rests_on(state, body)
     }
-    number = max(named, key=lambda one: (len(named[one]), -one), default=0)
+    number = max(named, key=lambda one: (len(named[one]), one > 0, -one), default=0)
     is_warned = bool(named.get(number))
     if is_warned:
-        areas, rings = named[number], state.warned[number].corridor
+        areas, rings = named[number], _stands(state, number)[1]
     else:
         areas = [_area(work, body, region) for region in dict.fromkeys(body.areas)]
-        number, rings = -_next(state), []
+        number, rings = drafting.number_without_event(state), []
     draft = drafting.draft_alert(work, desk, number, areas, rings)
     if draft is not None:
         names = ", ".join(dict.fromkeys(area.region for area in areas))
-        why = "the standing warning" if is_warned else "no warning"
+        matter = state.hazard_matters.get(number)
+        why = f"the word of {matter.cited.agency}" if matter is not None else "the standing warning"
+        why = why if is_warned else "no warning"
         work.show(
             "alert-request", f"{post} asked for an alert for {names}, on {why}", lane=1, unit=body.unit, post=post,
             identifier=draft.body.identifier, regions=[area.region for area in areas],
@@ -85,21 +87,34 @@ def narrowed(state: State, body: AlertRequestBody, warned: Collection[Region] | 
 
 
 def _rests_on(state: State, body: AlertRequestBody) -> list[int]:
-    """The own events with a standing warning that a request may rest on: the one it names, else all."""
+    """The own events with a standing warning, and the hazards of other agencies that the rules of our nation cover, that
+    a request may rest on: the one it names, else all.
+    """
     found = []
     for number, warning in state.warned.items():
         event = state.events.get(state.own_audience, number)
         if warning.valid_until_ns >= state.now_ns and body.event in (b"", state.event_alias(event)):
             found.append(number)
+    for number, matter in state.hazard_matters.items():
+        named = body.event in (b"", drafting.alias_of(state, number))
+        stands = matter.is_open and matter.until_ns > state.now_ns and not warranting.is_held(state, matter)
+        if named and stands and matter.concerns(body.unit):
+            found.append(number)
     return found
+
+
+def _stands(state: State, number: int) -> tuple[list[AreaRow], list[Ring]]:
+    """The areas and the outlines that are warned of, by ourselves or by another agency."""
+    if number in state.warned:
+        return state.warned[number].areas, state.warned[number].corridor
+    matter = state.hazard_matters[number]
+    return matter.areas, matter.rings
 
 
 def _warned(state: State, body: AlertRequestBody) -> frozenset[Region] | str | None:
     """The regions that are warned of; None where a person may alert without a warning; or why neither."""
     regions = {
-        (area.country, area.region)
-        for number in _rests_on(state, body)
-        for area in state.warned[number].areas
+        (area.country, area.region) for number in _rests_on(state, body) for area in _stands(state, number)[0]
     }
     alone = not body.event and warranting.rules(state).without_warning
     if regions and (not alone or not regions.isdisjoint(body.areas)):
@@ -119,8 +134,3 @@ def _area(work: Work, body: AlertRequestBody, region: Region) -> AreaRow:
         kind=body.kind, region=name, country=country, probability=0.0, from_ns=work.now_ns, to_ns=expires_ns,
         people=people, places=[], region_ja=row.name_ja, region_ko=row.name_ko,
     )  # fmt: skip
-
-
-def _next(state: State) -> int:
-    count = state.counters["alert-without-event"] = state.counters.get("alert-without-event", 0) + 1
-    return count

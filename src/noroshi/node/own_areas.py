@@ -11,8 +11,8 @@ from __future__ import annotations
 from noroshi.clock import to_iso
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import DAY_S, Lane
-from noroshi.node import trusting
-from noroshi.node.reaching import alarm, clear
+from noroshi.node import security, trusting
+from noroshi.node.alarms import alarm, clear
 from noroshi.node.state import State
 from noroshi.node.work import FOR_EVER_S, MS_PER_NS, Work
 from noroshi.warning.area_list import AreaList, open_areas
@@ -31,6 +31,12 @@ def watch_for(state: State, first_observed_ns: int) -> Watch:
     if own is None or state.area_list is None or not state.area_list.holds(first_observed_ns):
         return state.watch
     return own
+
+
+def list_now(state: State, now_ns: int) -> AreaList | None:
+    """The agency's list, while it may be used."""
+    given = state.area_list
+    return given if given is not None and given.holds(now_ns) else None
 
 
 def begin(work: Work) -> None:
@@ -74,7 +80,10 @@ def adopt(work: Work, party: str, raw: bytes) -> None:
     if given == before:
         work.duplicate()
         return
-    if before is not None and given.version <= before.version:
+    if before is not None and given.version == before.version:
+        security.contradicts(work, party, f"another area list of version {given.version}")
+        return
+    if before is not None and given.version < before.version:
         work.refuse(party, "stale-areas", f"version {given.version} after {before.version}")
         return
     if not given.holds(work.now_ns):

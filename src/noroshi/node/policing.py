@@ -17,7 +17,7 @@ from noroshi.messages import Message, Refused, Unverified, verify
 from noroshi.messages.bodies import ReleaseBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import Lane
-from noroshi.node import groups, trusting
+from noroshi.node import groups, security, trusting
 from noroshi.node.speak import say
 from noroshi.node.work import FOR_EVER_S, Work
 from noroshi.sharing import partner_party
@@ -26,6 +26,10 @@ from noroshi.sharing.release import ReleaseKey
 
 if TYPE_CHECKING:
     from noroshi.node.state import State
+
+
+FOUNDING_VERSION = 1
+"""Of the policy that a node begins with, which nobody has signed: another of that version contradicts no root."""
 
 
 def adopt(work: Work, party: str, raw: bytes) -> None:
@@ -37,6 +41,10 @@ def adopt(work: Work, party: str, raw: bytes) -> None:
     before = state.release_policy
     if policy == before:
         work.duplicate()
+        return
+    is_ours = (policy.partner, policy.realm) == (before.partner, before.realm)
+    if is_ours and policy.version == before.version > FOUNDING_VERSION:
+        security.contradicts(work, party, f"another policy of version {policy.version}")
         return
     reason = succession_defect(before, policy) or state.admission_defect(policy)
     if reason:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from noroshi.clock import seconds
 from noroshi.messages import KINDS
 from noroshi.messages.kinds import DAY_S, YEAR_S
-from noroshi.node import drawing, early, hazards, noticing, tasks
+from noroshi.node import contradiction, early, groups, hazards, noticing, tasks
 from noroshi.node.state import State
 from noroshi.node.work import Work
 
@@ -67,9 +67,10 @@ def _prune(work: Work, now_ns: int) -> None:
     state.recalls = {
         key: one for key, one in state.recalls.items() if one.asked_ns + RECALLED_FOR_NS >= now_ns
     }
+    contradiction.prune(state, now_ns)
     noticing.prune(state, now_ns)
     hazards.prune(state, now_ns)
-    drawing.prune(state, now_ns)
+    groups.prune(state, now_ns)
     state.reach.prune(state.alerts.keys() | state.warnings.keys())
     state.told = {
         key: one

@@ -18,6 +18,7 @@ from noroshi.command.reach import Told, in_words
 from noroshi.messages import Message
 from noroshi.messages.bodies_reach import DeliveryBody, ReadinessBody
 from noroshi.node import reaching
+from noroshi.node.alarms import alarm, clear
 from noroshi.node.speak import say
 from noroshi.node.state import State
 from noroshi.node.work import MS_PER_NS, Work
@@ -66,7 +67,7 @@ def due(work: Work) -> None:
     reaching.hand_out(work, told)
     for roster in told.rosters:
         state.readiness.tested(roster, number, work.now_ns, told.hops(roster))
-        reaching.clear(work, f"{STALE}:{roster}", f"{roster} is tested again")
+        clear(work, f"{STALE}:{roster}", f"{roster} is tested again")
         show(work, roster)
 
 
@@ -78,14 +79,29 @@ def heard(work: Work, told: Told, body: DeliveryBody) -> None:
     if row is not None and row.number == number:
         row.hops = told.hops(body.roster)
     if state.readiness.heard(body.roster, number, body.received, work.now_ns):
+        if row is not None and not row.missing:
+            _settle(work, told, body.roster)
         show(work, body.roster)
 
 
 def late(work: Work, told: Told) -> None:
     """The time for the answers to a test is over."""
     for roster in told.rosters:
+        _settle(work, told, roster)
         if work.state.readiness.judge(roster):
             show(work, roster)
+
+
+def _settle(work: Work, told: Told, roster: str) -> None:
+    """What a newer test has shown of a roster is what counts: alarms about the tests before it are over.
+
+    Records of relays of the first version keep to what they did.
+    """
+    if all(word.version == 1 for word in told.words.values()):
+        return
+    for older in list(work.state.told.values()):
+        if older.purpose == "test" and older.sent_ns < told.sent_ns and roster in older.rosters:
+            clear(work, reaching.silent_name(older, roster), f"{roster} was tested again: {told.identifier}")
 
 
 def stale(work: Work) -> None:
@@ -94,7 +110,7 @@ def stale(work: Work) -> None:
     for roster in state.readiness.rosters:
         if state.readiness.state(roster, work.now_ns + 1, stale_ns(state)) == "stale":
             says = f"{roster} {WORDS['stale']}"
-            reaching.alarm(work, f"{STALE}:{roster}", STALE, says, roster=roster)
+            alarm(work, f"{STALE}:{roster}", STALE, says, roster=roster)
             show(work, roster)
     work.timer(STALE, work.now_ns + stale_ns(state))
 

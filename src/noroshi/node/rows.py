@@ -10,6 +10,7 @@ from math import degrees
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from noroshi.gateways.geojson import rings_deg
@@ -197,6 +198,7 @@ def show_alert(work: Work, message: Message, body: AlertBody) -> None:
         rings=rings_deg(body.rings),
         texts=texts(body.texts),
         automatic=body.automatic is True,
+        hazard=_cited(body),
         sent_ms=body.sent_ns // MS_PER_NS,
         expires_ms=body.expires_ns // MS_PER_NS,
         references=body.references,
@@ -204,6 +206,21 @@ def show_alert(work: Work, message: Message, body: AlertBody) -> None:
         reason=body.reason,
         file=f"{body.identifier}.xml",
     )
+
+
+def _cited(body: AlertBody) -> dict[str, str] | None:
+    """On whose word an alert rests, where it is not our own warning."""
+    if body.hazard is UNSET:
+        return None
+    one = body.hazard
+    return {
+        "agency": one.agency,
+        "agency_ja": one.agency_ja,
+        "agency_ko": one.agency_ko,
+        "sender": one.sender,
+        "identifier": one.identifier,
+        "kind": one.hazard,
+    }
 
 
 def _warning_sentence(origin: str, body: WarningBody, now_ns: int) -> str:

@@ -19,10 +19,11 @@ import numpy as np
 from noroshi.command.alerts import AlertDesk, SavedDesk
 from noroshi.command.counts import Count
 from noroshi.command.decisions import Case
+from noroshi.command.hazard_matters import HazardMatter
 from noroshi.command.hazards import HazardBook, SavedHazards
 from noroshi.command.notices import Notice
 from noroshi.command.posts import Action, Task
-from noroshi.command.reach import Chase, Reach, Recipient, Relay, Told
+from noroshi.command.reach import Chase, Reach, Recipient, Relay, RelayLine, Told
 from noroshi.command.readiness import Readiness, Tested
 from noroshi.errors import LocalError
 from noroshi.messages.bodies import AlertBody, WarningBody
@@ -33,7 +34,8 @@ from noroshi.node.inputs import GroupRow
 from noroshi.node.known import Known, Segment
 from noroshi.node.refused import Tally
 from noroshi.node.security import Source
-from noroshi.node.state import HeardAlert, Recall, Said, Shown, State
+from noroshi.node.standing import Standing
+from noroshi.node.state import HeardAlert, HeardWord, Recall, Said, Shown, State
 from noroshi.sharing import Outboxes, Position
 from noroshi.sharing.budgets import Spent
 from noroshi.sharing.outbox import Stream, Unreceipted
@@ -50,6 +52,9 @@ DERIVED = frozenset(
         "_members",
         "_picture_audiences",
         "_places",
+        "_posts_with",
+        "_sitting",
+        "_titles",
         "catalogue",
         "certificate",
         "countries",
@@ -58,6 +63,7 @@ DERIVED = frozenset(
         "node_partners",
         "others",
         "own",
+        "own_audience",
         "own_watch",
         "partners",
         "policy",
@@ -104,11 +110,15 @@ class SavedTask(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class SavedKnown(msgspec.Struct, frozen=True, array_like=True):
-    """What was ever seen: digests of its segments, what is in none yet, and marks on what is in one."""
+    """What was ever seen: digests of its segments, what is in none yet, and marks on what is in one. said: digests of
+    what the messages of each segment said, empty where that was not noted; recent_said: of those that are in none yet.
+    """
 
     segments: list[bytes]
     recent: bytes
     marks: bytes
+    said: list[bytes] = []
+    recent_said: bytes = b""
 
 
 class SavedStream(msgspec.Struct, frozen=True, array_like=True):
@@ -140,6 +150,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     chases: list[tuple[bytes, list[Chase]]] = []
     readiness: list[Tested] = []
     relays: list[tuple[str, Relay]] = []
+    relay_lines: list[tuple[str, RelayLine]] = []
+    enrolled: list[tuple[str, bytes]] = []
     told: list[tuple[bytes, Told]] = []
     alerts: list[tuple[bytes, AlertBody]]
     area_list: AreaList | None = None
@@ -157,7 +169,9 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     known: SavedKnown
     links: list[tuple[str, str]]
     feeds_heard: list[tuple[str, str]] = []
+    feed_hashes: list[tuple[str, bytes]] = []
     hazards: SavedHazards = SavedHazards([], [])
+    hazard_matters: list[HazardMatter] = []
     heard_alerts: list[tuple[str, HeardAlert]] = []
     notices: list[tuple[bytes, Notice]] = []
     security: list[tuple[str, Source]] = []
@@ -172,6 +186,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     recalls: list[tuple[bytes, Recall]] = []
     groups: list[GroupRow] = []
     shown: list[tuple[str, list[tuple[str, Shown]]]] = []
+    standing: list[tuple[str, Standing]] = []
     release_policy: Policy
     retained: list[tuple[int, dict[str, int]]]
     spent: list[tuple[str, str, list[int]]]
@@ -185,6 +200,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     templates_by: tuple[str, ...] = ()
     warned: list[tuple[int, WarningBody]] = []
     heard_warnings: list[tuple[str, bytes, int, bytes]] = []
+    heard_words: list[tuple[str, bytes, HeardWord]] = []
     passkey_counts: list[tuple[bytes, int]] = []
 
 
@@ -195,6 +211,8 @@ def save(state: State, put: Put) -> Saved:
         chases=list(state.chases.items()),
         readiness=state.readiness.saved(),
         relays=list(state.relays.items()),
+        relay_lines=list(state.relay_lines.items()),
+        enrolled=list(state.enrolled.items()),
         told=list(state.told.items()),
         alerts=list(state.alerts.items()),
         area_list=state.area_list,
@@ -209,10 +227,12 @@ def save(state: State, put: Put) -> Saved:
         early=list(state.early.items()),
         events=state.events.saved(put),
         feeds=list(state.feeds.items()),
-        known=SavedKnown([put(one.data, one.digest) for one in state.known.segments], *state.known.recent),
+        known=_save_known(state.known, put),
         links=list(state.links.items()),
         feeds_heard=list(state.feeds_heard.items()),
+        feed_hashes=list(state.feed_hashes.items()),
         hazards=state.hazards.saved(),
+        hazard_matters=list(state.hazard_matters.values()),
         heard_alerts=list(state.heard_alerts.items()),
         notices=list(state.notices.items()),
         security=list(state.security.items()),
@@ -227,6 +247,7 @@ def save(state: State, put: Put) -> Saved:
         recalls=list(state.recalls.items()),
         groups=list(state.groups.values()),
         shown=[(group, list(items.items())) for group, items in state.shown.items()],
+        standing=list(state.standing.items()),
         release_policy=state.release_policy,
         retained=state.retained,
         spent=state.spent.dump(),
@@ -240,6 +261,7 @@ def save(state: State, put: Put) -> Saved:
         templates_by=state.templates_by,
         warned=list(state.warned.items()),
         heard_warnings=[(*key, *one) for key, one in state.heard_warnings.items()],
+        heard_words=[(*key, one) for key, one in state.heard_words.items()],
         passkey_counts=list(state.passkey_counts.items()),
     )
 
@@ -252,6 +274,8 @@ def fill(state: State, saved: Saved, get: Get) -> None:
     state.chases = dict(saved.chases)
     state.readiness = Readiness.loaded(saved.readiness)
     state.relays = dict(saved.relays)
+    state.relay_lines = dict(saved.relay_lines)
+    state.enrolled = dict(saved.enrolled)
     state.told = dict(saved.told)
     state.alerts = dict(saved.alerts)
     if saved.area_list != state.area_list:
@@ -267,11 +291,12 @@ def fill(state: State, saved: Saved, get: Get) -> None:
     state.early = dict(saved.early)
     state.events = EventBook.loaded(saved.events, get)
     state.feeds = dict(saved.feeds)
-    segments = [Segment(get(digest)) for digest in saved.known.segments]
-    state.known = Known.of(state.secrets.ids, segments, saved.known.recent, saved.known.marks)
+    state.known = _load_known(state.secrets.ids, saved.known, get)
     state.links = dict(saved.links)
     state.feeds_heard = dict(saved.feeds_heard)
+    state.feed_hashes = dict(saved.feed_hashes)
     state.hazards = HazardBook.loaded(saved.hazards)
+    state.hazard_matters = {one.number: one for one in saved.hazard_matters}
     state.heard_alerts = dict(saved.heard_alerts)
     state.notices = dict(saved.notices)
     state.security = dict(saved.security)
@@ -286,6 +311,7 @@ def fill(state: State, saved: Saved, get: Get) -> None:
     state.recalls = dict(saved.recalls)
     state.adopt_groups({row.name: row for row in saved.groups})
     state.shown = {group: dict(items) for group, items in saved.shown}
+    state.standing = dict(saved.standing)
     state.retained = saved.retained
     state.spent = Spent.load(saved.spent)
     state.received = dict(saved.received)
@@ -299,6 +325,7 @@ def fill(state: State, saved: Saved, get: Get) -> None:
     state.heard_warnings = {
         (origin, event): (until, raw) for origin, event, until, raw in saved.heard_warnings
     }
+    state.heard_words = {(origin, event): one for origin, event, one in saved.heard_words}
     state.passkey_counts = dict(saved.passkey_counts)
 
 
@@ -310,6 +337,21 @@ def _fill_trust(state: State, bundles: list[tuple[str, Bundle]]) -> None:
         taken = state.trust.take(msgspec.structs.replace(bundle, certificates=rest))
         if taken.refused:
             raise LocalError("read the keys", subject=partner, cause=taken.refused[0][1])
+
+
+def _save_known(known: Known, put: Put) -> SavedKnown:
+    return SavedKnown(
+        [put(one.data, one.digest) for one in known.segments],
+        *known.recent,
+        [put(one.said, one.said_digest) if one.said else b"" for one in known.segments],
+        known.recent_said,
+    )
+
+
+def _load_known(secret: bytes, saved: SavedKnown, get: Get) -> Known:
+    said = [get(digest) if digest else b"" for digest in saved.said] or [b""] * len(saved.segments)
+    segments = [Segment(get(digest), words) for digest, words in zip(saved.segments, said, strict=True)]
+    return Known.of(secret, segments, saved.recent, saved.marks, saved.recent_said)
 
 
 def _save_task(one: Task) -> SavedTask:

@@ -1,7 +1,8 @@
 """What comes and cannot be believed: one notice for each source, with counts, however much of it comes.
 
 A message of another realm, a forged, damaged or future-dated one is refused and recorded each time; the staff are told
-of the source once, and from then on how many. What comes in our own name and was not sent by us is an alarm.
+of the source once, and from then on how many. What comes in our own name and was not sent by us is an alarm, and so is
+a key that has signed two contents under one id: both stand on the record with their signatures, and anybody can check.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass, field
 import msgspec
 
 from noroshi.clock import NS_PER_S
-from noroshi.messages import Message, Refused
+from noroshi.messages import Message, Refused, key_id
 from noroshi.messages.canonical import encode
-from noroshi.messages.envelope import Signed
+from noroshi.messages.envelope import Signed, digest, read_payload
 from noroshi.node.inputs import Received
+from noroshi.node.refused import MAX_NAME
 from noroshi.node.work import ACTS_S, MS_PER_NS, Work
 
 TIMER = "security"
@@ -25,6 +27,9 @@ TOLD_NS = 2 * NS_PER_S
 QUIET_NS = 3600 * NS_PER_S
 """A source that was quiet for so long is a new one when it begins again."""
 
+MAX_WORD = 40
+"""Characters that are shown of a kind's name: one that nobody here knows may be of any length."""
+
 MAX_SOURCES = 256
 """Sources with a notice of their own: the names of parties come from outside, and may be many."""
 
@@ -32,6 +37,9 @@ OTHERS = "others"
 """The source that stands for all beyond those."""
 
 OWN_NAME = "in-our-own-name"
+
+CONTRADICTORY = "contradictory"
+"""The reason for what says something else than what the same author has said before of the same."""
 
 WORDS = {
     "foreign-realm": "messages of another realm",
@@ -43,6 +51,7 @@ WORDS = {
     "receipt-for-unsent-rows": "receipts for rows that this node never sent",
     "not-canonical": "bytes that are no message",
     "bad-signature": "messages with a false signature",
+    CONTRADICTORY: "messages that contradict what their author has signed before",
     OWN_NAME: "messages in our own name that we did not send",
 }
 
@@ -88,6 +97,57 @@ def came_back(work: Work, given: Received, message: Message) -> None:
     _alarm(work, given.party, message.envelope.kind, "it bears our own signature")
 
 
+def contradictory(work: Work, given: Received, message: Message, first: int) -> None:
+    """Refuses a message whose author has signed another content under the same id before: both are kept, and its author
+    is named, by whomever it came. A person may have answered twice; of a node it is an alarm.
+
+    first: the record that holds the other; 0 where its number is not known.
+    """
+    envelope, signer = message.envelope, message.signer
+    retention_s = message.kind.retention_s if message.kind else 0.0
+    work.keep(max(retention_s, ACTS_S))
+    second = work.input_record
+    what = f"{envelope.kind[:MAX_WORD]} {message.id.hex()} of {message.origin}"
+    work.refuse(given.party, CONTRADICTORY, f"{what}: not what record {first} holds", shown=False)
+    proof = {
+        "about": "contradictory", "origin": message.origin, "signer": signer.subject, "key": key_id(signer.public),
+        "kind": envelope.kind[:MAX_WORD], "id": message.id, "first": first, "second": second,
+        "digest": digest(read_payload(given.raw)), "party": given.party,
+    }  # fmt: skip
+    work.record("note", encode(proof), ACTS_S)
+    if message.origin == work.state.own and signer.role == "node":
+        _alarm(
+            work,
+            given.party,
+            envelope.kind,
+            "it bears our own signature and contradicts what this node has said",
+        )
+    author = f"{message.origin} {signer.subject}"[:MAX_NAME]
+    if _count(work, author, CONTRADICTORY, "", alarmed=True):
+        is_person = bool(envelope.post)
+        work.show(
+            "security",
+            f"{'Security' if is_person else 'ALARM'}: the key of {signer.subject} ({message.origin}) has signed two "
+            f"different contents of one {envelope.kind[:MAX_WORD]}; the first counts, the second came from "
+            f"{given.party} and is refused (records {first} and {second})",
+            lane=0,
+            key=f"security:{author}:{CONTRADICTORY}",
+            party=author,
+            level="notice" if is_person else "alarm",
+            reasons={CONTRADICTORY: 1},
+            count=1,
+            first_ms=work.now_ns // MS_PER_NS,
+            last_ms=work.now_ns // MS_PER_NS,
+            origin=message.origin,
+            records=[first, second],
+        )
+
+
+def contradicts(work: Work, party: str, what: str) -> None:
+    """Refuses what says something else than what its author has said before of the same, and counts it."""
+    work.refuse(party, CONTRADICTORY, what, shown=_count(work, party, CONTRADICTORY, what))
+
+
 def differs(work: Work, party: str, reason: str, what: str) -> None:
     """What a partner has signed of the rows between us is not what we have: shown at once, and counted."""
     _count(work, party, reason, what)
@@ -123,8 +183,10 @@ def _alarm(work: Work, party: str, kind: str, why: str) -> None:
         )
 
 
-def _count(work: Work, party: str, reason: str, detail: str) -> bool:
-    """Counts one more of a source; whether it is the first with this reason."""
+def _count(work: Work, party: str, reason: str, detail: str, *, alarmed: bool = False) -> bool:
+    """Counts one more of a source; whether it is the first with this reason. alarmed: the first is told in a row of its
+    own.
+    """
     sources = work.state.security
     if party not in sources and len(sources) >= MAX_SOURCES:
         party = OTHERS
@@ -140,7 +202,9 @@ def _count(work: Work, party: str, reason: str, detail: str) -> bool:
             encode({"about": "security", "party": party, "reason": reason, "first": source.count == 1}),
             ACTS_S,
         )
-    if source.count == 1:
+    if first and alarmed:
+        source.told = source.count
+    elif source.count == 1:
         words = WORDS.get(reason, f"messages that cannot be believed ({reason})")
         told = f" ({detail[:60]})" if detail and reason == "foreign-realm" else ""
         _show(

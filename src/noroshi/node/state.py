@@ -12,10 +12,11 @@ from noroshi.clock import NEVER
 from noroshi.command.alerts import AlertDesk
 from noroshi.command.counts import Count
 from noroshi.command.decisions import Case
+from noroshi.command.hazard_matters import HazardMatter
 from noroshi.command.hazards import HazardBook
 from noroshi.command.notices import Notice
 from noroshi.command.posts import Task
-from noroshi.command.reach import Chase, Reach, Relay, Told
+from noroshi.command.reach import Chase, Reach, Relay, RelayLine, Told
 from noroshi.command.readiness import Readiness
 from noroshi.errors import LocalError
 from noroshi.geo.places import PlaceTable
@@ -30,6 +31,7 @@ from noroshi.node.inputs import Genesis, GroupRow, PostRow, Secrets, SensorRow
 from noroshi.node.known import RECALLED, Known
 from noroshi.node.refused import Tally
 from noroshi.node.security import Source
+from noroshi.node.standing import Standing
 from noroshi.sharing import Outboxes, Position, ReleasePolicy
 from noroshi.sharing.budgets import Spent
 from noroshi.sharing.policy import Policy, default_policy
@@ -79,6 +81,15 @@ class HeardAlert:
     ended: bool = False
 
 
+class HeardWord(msgspec.Struct, frozen=True, array_like=True):
+    """The newest word of a partner's warning. number: its own; check: of what it said; until_ns: how long it counts."""
+
+    number: int
+    check: int
+    is_ended: bool
+    until_ns: int
+
+
 class Shown(msgspec.Struct, frozen=True, array_like=True):
     """One event that clients of a group draw. of: origin and id of the message that said it, if one did."""
 
@@ -112,6 +123,7 @@ class State:
         self.genesis = genesis
         self.secrets = secrets
         self.own = genesis.partner
+        self.own_audience = frozenset((self.own,))
         self.scheme = scheme_named(genesis.scheme, genesis.realm)
         own = trusting.publics(self.scheme, secrets)
         self.trust = TrustStore(genesis.realm, self.scheme, genesis.roots, own)
@@ -146,6 +158,8 @@ class State:
         self.closed_tasks: set[str] = set()
         self.reach = Reach()
         self.relays: dict[str, Relay] = {}
+        self.relay_lines: dict[str, RelayLine] = {}
+        self.enrolled: dict[str, bytes] = {}
         self.told: dict[bytes, Told] = {}
         self.chases: dict[bytes, list[Chase]] = {}
         self.readiness = Readiness()
@@ -158,6 +172,7 @@ class State:
         self.recalls: dict[bytes, Recall] = {}
         self.groups: dict[str, GroupRow] = {}
         self.shown: dict[str, dict[str, Shown]] = {}
+        self.standing: dict[str, Standing] = {}
         self.notices: dict[bytes, Notice] = {}
         self.security: dict[str, Source] = {}
         self.refused: dict[str, Tally] = {}
@@ -165,14 +180,17 @@ class State:
         self.counts_said: dict[str, Count] = {}
         self.counts_shown: dict[str, str] = {}
         self.hazards = HazardBook()
+        self.hazard_matters: dict[int, HazardMatter] = {}
         self.relayed: dict[bytes, int] = {}
         self.heard_alerts: dict[str, HeardAlert] = {}
         self.feeds_heard: dict[str, str] = {}
+        self.feed_hashes: dict[str, bytes] = {}
         self.warrant: bytes = b"" if genesis.warrant is msgspec.UNSET else genesis.warrant
         self.templates: bytes = b""
         self.templates_by: tuple[str, ...] = ()
         self.warned: dict[int, WarningBody] = {}
         self.heard_warnings: dict[tuple[str, bytes], tuple[int, bytes]] = {}
+        self.heard_words: dict[tuple[str, bytes], HeardWord] = {}
         self.passkey_counts: dict[bytes, int] = {}
         self.countries: tuple[str, ...] = COUNTRIES.get(self.nation, (self.nation,))
         self.watch = watch_over(places, self.countries, genesis.rules)
@@ -182,6 +200,9 @@ class State:
         self.take_areas(genesis.areas or None)
         self._able: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
         self._members: dict[str, tuple[str, ...]] = {}
+        self._sitting: dict[str, frozenset[str]] = {}
+        self._titles: dict[str, str] = {}
+        self._posts_with: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
         self._aliases: dict[tuple[str, int, frozenset[str]], bytes] = {}
 
     def bit(self, partner: str) -> int:
@@ -256,11 +277,6 @@ class State:
         self._picture_audiences = ()
         self._event_audiences = ()
 
-    @property
-    def own_audience(self) -> frozenset[str]:
-        """Only ourselves."""
-        return frozenset((self.own,))
-
     def new_id(self, audience: frozenset[str]) -> bytes:
         """The next message id for an audience: keyed, so that it tells neither time nor count to anybody."""
         name = audience_name(audience)
@@ -302,7 +318,26 @@ class State:
 
     def posts_with(self, duty: str, *units: str) -> tuple[str, ...]:
         """The own posts with a duty, at these units (any unit when none is given)."""
-        return tuple(p.id for p in self.posts.values() if duty in p.duties and (not units or p.unit in units))
+        key = (duty, units)
+        if key not in self._posts_with:
+            self._posts_with[key] = tuple(
+                p.id for p in self.posts.values() if duty in p.duties and (not units or p.unit in units)
+            )
+        return self._posts_with[key]
+
+    def sitting(self, body: str) -> frozenset[str]:
+        """The partners whose units are members of a consulting body; nobody where there is no such body."""
+        if body not in self._sitting:
+            nodes = {self.genesis.nodes.get(unit, "") for unit in self.members(body)}
+            partners = self.genesis.node_partners
+            self._sitting[body] = frozenset(partners[node] for node in nodes if node in partners)
+        return self._sitting[body]
+
+    def title_of(self, decision: str) -> str:
+        """What a decision is called in the catalogue. Raises OperatorError when it is not in it."""
+        if decision not in self._titles:
+            self._titles[decision] = self.catalogue.decision(decision).title
+        return self._titles[decision]
 
     def picture_audiences(self) -> tuple[frozenset[str], ...]:
         """The audiences for which this node keeps a picture: itself, and all to whom it may speak of events."""
@@ -322,6 +357,8 @@ class State:
         nothing for that.
         """
         pictures = self.picture_audiences()
+        if not self.groups:
+            return pictures
         groups = {frozenset(row.partners) for row in self.groups.values()}
         return (*pictures, *sorted(groups.difference(pictures), key=sorted))
 

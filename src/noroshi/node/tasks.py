@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from noroshi.command.posts import Task
+from noroshi.messages.kinds import Lane
 from noroshi.node.work import MS_PER_NS, Work
 
 
@@ -31,19 +32,22 @@ def close(work: Work, task_id: str, state: str) -> None:
 
 
 def _show(work: Work, task: Task, state: str, says: str) -> None:
-    work.show(
-        "task",
-        says,
-        lane=1,
+    work.show_row(
+        {
+            "type": "task",
+            "time_ms": work.now_ms,
+            "says": says,
+            "task": task.id,
+            "duty": task.duty,
+            "action": task.action,
+            "posts": task.posts,
+            "unit": task.unit,
+            "state": state,
+            "deadline_ms": task.deadline_ns // MS_PER_NS,
+            "about": task.event.hex(),
+            "title": task.title,
+            "answer": task.answer_fields(),
+        },
+        Lane.DECISION,
         key=f"task:{task.id}",
-        task=task.id,
-        duty=task.duty,
-        action=task.action,
-        posts=list(task.posts),
-        unit=task.unit,
-        state=state,
-        deadline_ms=task.deadline_ns // MS_PER_NS,
-        about=task.event.hex(),
-        title=task.title,
-        answer=task.answer_fields(),
     )

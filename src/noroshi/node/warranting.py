@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from noroshi.command.alerts import ISSUE
+from noroshi.command.hazard_matters import HazardMatter
+from noroshi.command.hazard_rules import is_released, listed
 from noroshi.command.warrant import NOTHING, AlertRules, Warrant, is_warrant, opened
 from noroshi.messages import Refused, Unverified, canonical, verify
 from noroshi.messages.bodies import DecisionBody
 from noroshi.messages.canonical import encode
 from noroshi.messages.kinds import Lane
 from noroshi.messages.trust import REAL
+from noroshi.node import security
 from noroshi.node.work import FOR_EVER_S, Work
-from noroshi.warning.templates import RealmKind, TemplateSet, packaged, read_set
+from noroshi.warning.templates import RealmKind, TemplateSet, packaged, read_set, with_hazards
 
 if TYPE_CHECKING:
     from noroshi.node.state import State
@@ -48,6 +51,13 @@ def rules(state: State) -> AlertRules:
     return found.rules if found is not None else NOTHING
 
 
+def is_held(state: State, matter: HazardMatter) -> bool:
+    """Whether an agency's word may not be told to the public, by its own label or that of the partner who told us."""
+    if matter.held == "agency":
+        return not is_released(rules(state).hazards, matter.cited)
+    return matter.held == "partner"
+
+
 def warrant(state: State) -> Warrant | None:
     """The warrant in force. It counts for as long as the root that signed it does."""
     if not state.warrant:
@@ -67,7 +77,25 @@ def templates(state: State) -> TemplateSet | None:
     if isinstance(given, TemplateSet) and (state.templates_by or given.digest in approved):
         return given
     own = packaged(kind)
-    return own if kind == "exercise" or own.digest in approved else None
+    if kind == "exercise" or own.digest in approved:
+        return own
+    both = with_hazards(kind)
+    return both if both.digest in approved else None
+
+
+def hazard_templates(state: State) -> TemplateSet | None:
+    """The public words for other agencies' hazards: those of the set in force if it has any, else the packaged ones.
+
+    None where none are approved: in the real realm the packaged ones are not until the warrant names them.
+    """
+    found = templates(state)
+    if found is not None and found.hazards is not msgspec.UNSET:
+        return found
+    kind: RealmKind = "real" if state.genesis.realm == REAL else "exercise"
+    in_force = warrant(state)
+    both = with_hazards(kind)
+    approved = kind == "exercise" or (in_force is not None and both.digest in in_force.templates)
+    return both if approved else None
 
 
 def is_ours(raw: bytes) -> bool:
@@ -98,7 +126,10 @@ def _adopt_warrant(work: Work, party: str, raw: bytes) -> None:
         work.refuse(party, found)
         return
     before = warrant(state)
-    if before is not None and found.version <= before.version:
+    if before is not None and found.version == before.version:
+        security.contradicts(work, party, f"another warrant of version {found.version}")
+        return
+    if before is not None and found.version < before.version:
         work.refuse(party, "older-warrant", f"version {found.version} after {before.version}")
         return
     state.warrant = raw
@@ -168,6 +199,9 @@ def words(given: AlertRules) -> str:
         said.append("two persons may alert without a warning")
     if given.machines:
         said.append(f"machines: {', '.join(given.machines)}")
+    if listed(given.hazards):
+        names = dict.fromkeys(one.name.en for one in listed(given.hazards))
+        said.append(f"alerts on the word of {', '.join(names)}")
     if given.scopes:
         said.append(f"regions of their own: {', '.join(sorted(given.scopes))}")
     return "; ".join(said) or "nothing beyond two persons"

@@ -35,22 +35,41 @@ FOR_EVER_S = float("inf")
 """Bodies without which nobody could say who we are and whose word counted: genesis, keys, policies, retention itself."""
 
 
+ACCEPTED = Answer("accepted")
+
+
 class Work:
-    """One input's commit while it is made. `now_ns` is the node's time for all of it."""
+    """One input's commit while it is made. `now_ns` is the node's time for all of it, `now_ms` the same in rows."""
 
     def __init__(self, state: State, now_ns: int) -> None:
         self.state = state
         self.now_ns = now_ns
+        self.now_ms = now_ns // MS_PER_NS
         self._records: list[Record] = []
         self._rows: list[OutboxRow] = []
         self._cuts: tuple[Cut, ...] = ()
         self._forget: Forget | None = None
-        self.answer = Answer("accepted")
+        self.answer = ACCEPTED
 
     def record(self, type_: str, body: bytes, keep_s: float = KEPT_S) -> None:
         """Adds a record to the chain; retention keeps its body for `keep_s`."""
         keep_ns = NEVER if keep_s == FOR_EVER_S else self.now_ns + seconds(keep_s)
         self._records.append(self.state.chain.link(self.now_ns, type_, body, keep_ns))
+
+    @property
+    def input_record(self) -> int:
+        """The number of the record that holds the input itself."""
+        return self._records[0].sequence
+
+    @property
+    def input_hash(self) -> bytes:
+        """SHA-256 of the input, as the record holds it."""
+        return self._records[0].body_hash
+
+    @property
+    def newest_record(self) -> int:
+        """The number of the record that was added last."""
+        return self._records[-1].sequence
 
     def keep(self, keep_s: float) -> None:
         """Says how long the body of the input itself is kept, now that it is known what it holds."""
@@ -85,8 +104,12 @@ class Work:
 
     def show(self, type_: str, says: str, *, lane: int = Lane.NOTICE, key: str = "", **fields: Any) -> None:
         """Adds a row to the staff's stream: plain JSON, with a sentence for the timeline."""
-        row = {"type": type_, "time_ms": self.now_ns // MS_PER_NS, "says": says, **fields}
-        self.send(STAFF, lane, msgspec.json.encode(row), key)
+        self.show_row({"type": type_, "time_ms": self.now_ms, "says": says, **fields}, lane, key)
+
+    def show_row(self, row: dict[str, Any], lane: int, key: str = "") -> None:
+        """The same of a row that is whole: its type, `now_ms`, what it says, and then the rest, in this order."""
+        data = msgspec.json.encode(row)
+        self._rows.append(self.state.outboxes.put(STAFF, lane, key, self.now_ns, data))
 
     def file(self, name: str, data: bytes) -> None:
         """Adds a file for the CAP gateway."""

@@ -24,7 +24,8 @@ READINESS_STALE_S = 1.25 * 86_400.0
 @dataclass(slots=True)
 class Roster:
     """One roster's receipts of one message. received: bits of last hops; recorded_ns: when the node's record had each;
-    receipted_ns: up to when its relay had it.
+    receipted_ns: up to when its relay had it. signed: of those who, as their relay says, have signed it themselves;
+    shown: whose signatures are on the record.
     """
 
     roster: str
@@ -34,6 +35,8 @@ class Roster:
     receipted_ns: dict[int, int] = field(default_factory=dict)
     relays: dict[str, int] = field(default_factory=dict)
     receipts: set[str] = field(default_factory=set)
+    signed: int = 0
+    shown: set[int] = field(default_factory=set)
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -131,6 +134,8 @@ def _take(reached: Reached, body: DeliveryBody, now_ns: int) -> None:
     roster = reached.rosters.setdefault(body.roster, Roster(body.roster))
     roster.hops = max(roster.hops, body.hops)
     roster.receipts.add(body.receipts)
+    roster.signed |= bits_of(body.signed or b"")
+    roster.shown.update(one.hop for one in body.proofs or ())
     new = bits_of(body.received) & ~roster.received
     roster.received |= new
     roster.relays[body.relay] = max(roster.relays.get(body.relay, 0), body.count)

@@ -96,7 +96,9 @@ def open_log(subject: str, records: Iterable[Record]) -> Log:
     What retention has dropped is skipped over and counted: its entries have a time and the type `DROPPED`.
     """
     checked = list(verified(subject, records))
-    if not checked or checked[0].type != "genesis" or checked[0].body is None:
+    if not checked:
+        raise NotALogError("review the log", subject=subject, cause="it is empty: the node has not run yet")
+    if checked[0].type != "genesis" or checked[0].body is None:
         raise NotALogError(
             "review the log", subject=subject, cause="it does not begin with a node's first record"
         )

@@ -14,19 +14,18 @@ from msgspec import Meta
 
 from noroshi.command.warrant import SCHEMA, AlertRules, Warrant
 from noroshi.documents import Element, convert, fail, parse
-from noroshi.errors import InputError
-from noroshi.service.files import read_text
-from noroshi.warning.templates import TemplateSet, faults, packaged
+from noroshi.service.files import given_text
+from noroshi.warning.templates import TemplateSet, faults, packaged, with_hazards
 
-PACKAGED = ("real", "exercise")
-"""Names of the sets that come with noroshi."""
+PACKAGED = ("real", "exercise", "real-hazards", "exercise-hazards")
+"""Names of the sets that come with noroshi; those that end so have the words for other agencies' hazards as well."""
 
 MAX_BYTES = 1 << 20
 """Of a file: a whole set of three languages has 10 kB."""
 
 
 class WarrantFile(Element, frozen=True, kw_only=True):
-    """A warrant as a person writes it. templates: `real` or `exercise` for the packaged words, else a file beside it."""
+    """A warrant as a person writes it. templates: the name of packaged words, else a file beside it."""
 
     version: Annotated[int, Meta(ge=1, lt=2**53)]
     schema: Literal["noroshi.alert-warrant/1"] = SCHEMA
@@ -37,8 +36,10 @@ class WarrantFile(Element, frozen=True, kw_only=True):
 def read_templates(given: str) -> TemplateSet:
     """The set in a file, or a packaged one by its name. Raises InputError with the first fault."""
     if given in PACKAGED:
-        return packaged("real" if given == "real" else "exercise")
-    document = parse(_text(Path(given), "give a file of templates, or `real`, or `exercise`"), given)
+        kind: Literal["real", "exercise"] = "real" if given.startswith("real") else "exercise"
+        return with_hazards(kind) if given.endswith("-hazards") else packaged(kind)
+    hint = f"give a file of templates, or one of {', '.join(PACKAGED)}"
+    document = parse(given_text(given, hint, most=MAX_BYTES), given)
     found = convert(document, TemplateSet)
     fault = next(faults(found), None)
     if fault is not None:
@@ -48,7 +49,7 @@ def read_templates(given: str) -> TemplateSet:
 
 def read_warrant(file: str, *, realm: str, partner: str) -> Warrant:
     """The warrant in a file, for a partner in a realm, with digests of the words that it names. Raises InputError."""
-    document = parse(_text(Path(file), "give a file of a warrant"), file)
+    document = parse(given_text(file, "give a file of a warrant", most=MAX_BYTES), file)
     found = convert(document, WarrantFile)
     digests = []
     for index, name in enumerate(found.templates):
@@ -70,17 +71,5 @@ def read_warrant(file: str, *, realm: str, partner: str) -> Warrant:
 def as_yaml(words: TemplateSet) -> dict[str, object]:
     """A set as plain data, in the order in which a person reads it."""
     data = msgspec.to_builtins(words)
-    return {name: data[name] for name in ("schema", "realm", "version", "cases", "automatic")}
-
-
-def _text(path: Path, hint: str) -> str:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(str(path), None, "", f"larger than {MAX_BYTES} bytes", hint)
-        return read_text(path)
-    except FileNotFoundError:
-        raise InputError(str(path), None, "", "there is no such file", hint) from None
-    except UnicodeDecodeError:
-        raise InputError(str(path), None, "", "not readable as UTF-8", "save the file as UTF-8") from None
-    except OSError as error:
-        raise InputError(str(path), None, "", f"it cannot be read: {error.strerror}", hint) from None
+    order = ("schema", "realm", "version", "cases", "automatic", "hazards")
+    return {name: data[name] for name in order if name in data}

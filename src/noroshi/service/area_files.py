@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from noroshi.errors import InputError
 from noroshi.geo.places import PlaceTable
-from noroshi.service.files import read_text
+from noroshi.service.files import given_text
 from noroshi.warning import AreaList, OwnArea, load_areas, surface_of
 
 MAX_BYTES = 64_000_000
@@ -31,19 +30,7 @@ class Described:
 
 def read_areas(path: Path) -> AreaList:
     """The list in a file. Raises InputError."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(str(path), None, "", f"larger than {MAX_BYTES} bytes", "thin the borders out")
-        text = read_text(path)
-    except FileNotFoundError:
-        raise InputError(
-            str(path), None, "", "there is no such file", "give a GeoJSON file of areas"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            str(path), None, "", f"it cannot be read ({error})", "give a text file in UTF-8"
-        ) from None
-    return load_areas(text, str(path))
+    return load_areas(given_text(path, "give a GeoJSON file of areas", most=MAX_BYTES), str(path))
 
 
 def areas_beside(file: str, named: Mapping[str, str]) -> dict[str, AreaList]:

@@ -28,12 +28,18 @@ class CapEntrance(Element, frozen=True, kw_only=True):
     """Whose messages may come by an entrance, and what they must carry.
 
     senders: the agencies' own names in their messages, any if empty; certificates: PEM files, from the node's directory,
-    with which they sign; require_signature: whether what is unsigned, or signed by somebody else, is refused; share:
-    whether partners are told of what an agency has published.
+    with which they sign; authorities: PEM files of those who certify them, one in each; signers: whom an authority must
+    name in a certificate for it to count, one at least; chain: PEM files of certificates in between that messages do not
+    bring; revocations: revocation lists; require_signature: whether what is unsigned, or signed by somebody else, is
+    refused; share: whether partners are told of what an agency has published.
     """
 
     senders: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
+    signers: tuple[str, ...] = ()
+    chain: tuple[str, ...] = ()
+    revocations: tuple[str, ...] = ()
     require_signature: bool = False
     share: bool = True
 
@@ -72,12 +78,20 @@ def check_cap(document: Document, feeds: tuple[CapFeedConfig, ...], hand: CapEnt
 
 
 def _check_entrance(document: Document, here: tuple[str | int, ...], entrance: CapEntrance) -> None:
-    for field in ("senders", "certificates"):
+    for field in ("senders", "certificates", "authorities", "signers", "chain", "revocations"):
         if len(getattr(entrance, field)) > MAX_NAMES:
             fail(document, (*here, field), "there are too many", f"give at most {MAX_NAMES}")
-    if entrance.require_signature and not entrance.certificates:
+    if entrance.require_signature and not entrance.certificates and not entrance.authorities:
         hint = "name the agency's certificate, or take unsigned messages"
         fail(document, (*here, "require_signature"), "nobody's signature could be checked", hint)
+    if entrance.authorities and not entrance.signers:
+        hint = "name the agency as its certificate does: an authority certifies many others"
+        fail(
+            document,
+            (*here, "authorities"),
+            "an authority without `signers` would let in all whom it certified",
+            hint,
+        )
 
 
 def _address_defect(url: str) -> bool:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from noroshi.errors import InputError
+from noroshi.errors import InputError, OperatorError
+from noroshi.gateways.cap_chain import Authorities
 from noroshi.gateways.cap_model import CapUnreadableError
 from noroshi.gateways.cap_signature import check_signature
 from noroshi.messages.bodies_hazard import MAX_HAZARD_BYTES
@@ -25,10 +26,11 @@ from noroshi.service.files import read_file
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """One entrance with its certificates, PEM by file name."""
+    """One entrance with its certificates, PEM by file name, and the authorities whose signers count."""
 
     config: CapEntrance
     certificates: Mapping[str, str]
+    authorities: Authorities | None = None
 
     @classmethod
     def of(cls, config: CapEntrance, directory: Path) -> Entrance:
@@ -43,7 +45,7 @@ class Entrance:
                 hint = "give the agency's certificate in PEM"
                 raise InputError(str(path), None, "", "it is no certificate in PEM", hint) from error
             found[name] = text
-        return cls(config, found)
+        return cls(config, found, _authorities(config, directory))
 
     def given(self, party: str, raw: bytes, now_ns: int) -> CapGiven:
         """The file as an input of the core. now_ns: the time at which certificates must be valid."""
@@ -51,7 +53,7 @@ class Entrance:
             return self.refused(party, "oversize", f"{len(raw)} bytes, at most {MAX_HAZARD_BYTES}")
         config = self.config
         try:
-            verdict = check_signature(raw, self.certificates, now_ns)
+            verdict = check_signature(raw, self.certificates, now_ns, self.authorities)
         except CapUnreadableError:
             return self._as_it_is(party, raw, "not-checked")  # the core refuses it, and says why
         if verdict.state == "broken":
@@ -75,3 +77,24 @@ class Entrance:
             senders=self.config.senders,
             shared=self.config.share,
         )
+
+
+def _authorities(config: CapEntrance, directory: Path) -> Authorities | None:
+    """What is pinned of authorities; None where nothing is. Raises InputError naming the file."""
+    if not config.authorities:
+        return None
+    made = Authorities({}, signers=config.signers)
+    for name in (*config.authorities, *config.chain, *config.revocations):
+        data = read_file(directory / name, "put the file of the authority there")
+        text = data.decode("ascii", "replace")
+        try:
+            if name in config.authorities:
+                one = Authorities.of({name: text})
+            elif name in config.chain:
+                one = Authorities.of({}, between=[text])
+            else:
+                one = Authorities.of({}, lists=[data])
+        except OperatorError as error:
+            raise InputError(str(directory / name), None, "", error.cause, error.hint) from None
+        made = made.and_also(one)
+    return made

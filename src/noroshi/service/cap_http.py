@@ -4,7 +4,8 @@ Files need the feeds' token; for what was said the page's will do as well. The a
 durable: 200 with `accepted` or `duplicate`, 422 with `refused`. What is refused is on the record and before the staff,
 also what is too large or unreadable.
 
-POST /api/cap      the file as it is; the header `Noroshi-Source` may name where it comes from
+POST /api/cap      the file as it is; the header `Noroshi-Source` may name where it comes from, letters beyond ASCII
+                   as in an address (%E6%B3%A2)
 POST /api/relay    {"outlet": ..., "authority": ..., "text": ..., "link": ..., "time": ..., "original": base 64}
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -36,7 +38,7 @@ FAR_NS = 1 << 62
 """A time beyond any that is meant, and still a number that a record holds: the core refuses it as future-dated."""
 
 SOURCE = "noroshi-source"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
+_NAME = re.compile(r"[^\W_][\w. -]{0,63}")
 
 
 class RelayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +61,7 @@ def cap_routes(shell: NodeShell, config: NodeConfig, entrance: Entrance) -> tupl
     async def cap(request: Request) -> Response:
         if not _allowed(request, config.feeds.token_sha256):
             return refusal()
-        found = _NAME.fullmatch(request.headers.get(SOURCE, ""))
+        found = _NAME.fullmatch(unquote(request.headers.get(SOURCE, "")))
         party = f"hand:{found[0]}" if found else "hand:api"
         raw = await _body(request, MAX_HAZARD_BYTES)
         if raw is None:

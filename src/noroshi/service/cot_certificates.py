@@ -10,9 +10,13 @@ RSA, since not all clients read anything else.
 
 from __future__ import annotations
 
+import io
 import ipaddress
 import os
 import ssl
+import uuid
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,24 +26,31 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from lxml import etree
 
 from noroshi.errors import InputError, OperatorError
 from noroshi.service.files import make_private, write_file
 from noroshi.service.link_keys import fingerprint
 
 KEY_BITS = 2048
+LOCK_ROUNDS = 50_000
+"""Of making a key from a passphrase: a tenth of a second on a tablet."""
+
 YEARS_S = timedelta(days=3650)
 """What counts is the list in `node.json`; an outage for an expired date at night helps nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A client's certificate: PEM, its key, both in one file for a tablet, and SHA-256 of the certificate."""
+    """A client's certificate: PEM, its key, both in one file for a tablet, and SHA-256 of the certificate; known: the
+    authority alone, as a tablet keeps those whom it trusts.
+    """
 
     pem: bytes
     key_pem: bytes
     p12: bytes
     sha256: str
+    known: bytes = b""
 
 
 class CotKeys:
@@ -80,11 +91,10 @@ class CotKeys:
         signer, issuer = self._authority()
         card = _signed(key, _name(name), signer, issuer)
         authority = x509.load_pem_x509_certificate(self.authority_path.read_bytes())
-        lock: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if passphrase:
-            lock = serialization.BestAvailableEncryption(passphrase.encode())
+        lock = _lock(passphrase)
         packed = pkcs12.serialize_key_and_certificates(name.encode(), key, card, [authority], lock)
-        return Card(_pem(card), _key_pem(key), packed, fingerprint(_pem(card)))
+        known = pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(authority, b"noroshi")], lock)
+        return Card(_pem(card), _key_pem(key), packed, fingerprint(_pem(card)), known)
 
     def server_context(self) -> ssl.SSLContext:
         """What a server speaks TLS with: only the authority's certificates get through. Raises InputError."""
@@ -115,9 +125,12 @@ class CotKeys:
         return key, issuer
 
 
-def write_card(card: Card, out: Path, name: str) -> list[Path]:
-    """Writes a client's files into a folder; where they lie. Raises OperatorError."""
-    paths = [out / f"{name}.pem", out / f"{name}.key.pem", out / f"{name}.p12"]
+def write_card(card: Card, out: Path, name: str, packed: Mapping[str, bytes] | None = None) -> list[Path]:
+    """Writes a client's files into a folder; where they lie. packed: data packages by how their names end. Raises
+    OperatorError.
+    """
+    files = {".pem": card.pem, ".key.pem": card.key_pem, ".p12": card.p12, **(packed or {})}
+    paths = [out / f"{name}{end}" for end in files]
     if any(path.exists() for path in paths):
         raise OperatorError(
             "write a client's certificate",
@@ -127,13 +140,88 @@ def write_card(card: Card, out: Path, name: str) -> list[Path]:
         )
     try:
         os.makedirs(out, exist_ok=True)
-        for path, data in zip(paths, (card.pem, card.key_pem, card.p12), strict=True):
+        for path, data in zip(paths, files.values(), strict=True):
             write_file(path, data, 0o600)
     except OSError as error:
         raise OperatorError(
             "write a client's certificate", subject=str(out), cause=error.strerror or ""
         ) from None
     return paths
+
+
+def package(card: Card, name: str, *, title: str, address: str, passphrase: str, flat: bool = False) -> bytes:
+    """A data package (zip) that a TAK client imports: it then has the certificates, and the server's address.
+
+    title: what the client calls the server; address: `host:port:ssl`; flat: without folders, as iTAK wants it. The
+    passphrase stands in it, as clients want it: whoever has the package has the key.
+    """
+    folder, kept_in = ("", "") if flat else ("certs/", "cert/")
+    files = {
+        f"{folder}{name}.p12": card.p12,
+        f"{folder}authority.p12": card.known,
+        f"{folder}preference.pref": _preferences(name, title, address, passphrase, kept_in),
+    }
+    manifest = _manifest(name, card, list(files))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as whole:
+        for path, data in {"MANIFEST/manifest.xml": manifest, **files}.items():
+            whole.writestr(zipfile.ZipInfo(path), data)
+    return packed.getvalue()
+
+
+def _preferences(name: str, title: str, address: str, passphrase: str, kept_in: str) -> bytes:
+    """What a client takes into its settings: its server, and where it keeps the certificates then.
+
+    Older clients look for the certificates among the settings of the whole program, newer ones at the server.
+    """
+    files = {
+        "caLocation": f"{kept_in}authority.p12",
+        "caPassword": passphrase,
+        "certificateLocation": f"{kept_in}{name}.p12",
+        "clientPassword": passphrase,
+    }
+    stream = {"count": 1, "description0": title, "enabled0": True, "connectString0": address}
+    stream |= {f"{key}0": value for key, value in files.items()}
+    root = etree.Element("preferences")
+    for group, entries in (
+        ("cot_streams", stream),
+        ("com.atakmap.app_preferences", {"displayServerConnectionWidget": True, **files}),
+    ):
+        held = etree.SubElement(root, "preference", version="1", name=group)
+        for key, value in entries.items():
+            kind = {bool: "Boolean", int: "Integer", str: "String"}[type(value)]
+            made = etree.SubElement(held, "entry", key=key)
+            made.set("class", f"class java.lang.{kind}")
+            made.text = str(value).lower() if isinstance(value, bool) else str(value)
+    return b"<?xml version='1.0' encoding='ASCII' standalone='yes'?>\n" + etree.tostring(
+        root, encoding="ascii"
+    )
+
+
+def _manifest(name: str, card: Card, paths: list[str]) -> bytes:
+    """What is in a data package; its number follows from the certificate."""
+    root = etree.Element("MissionPackageManifest", version="2")
+    about = etree.SubElement(root, "Configuration")
+    number = str(uuid.UUID(card.sha256[:32]))
+    for key, value in (("uid", number), ("name", f"noroshi {name}"), ("onReceiveDelete", "true")):
+        etree.SubElement(about, "Parameter", name=key, value=value)
+    contents = etree.SubElement(root, "Contents")
+    for path in paths:
+        etree.SubElement(contents, "Content", ignore="false", zipEntry=path)
+    return etree.tostring(root)
+
+
+def _lock(passphrase: str) -> serialization.KeySerializationEncryption:
+    """How files for tablets are locked: Android's own reader takes SHA-1 and triple DES only."""
+    if not passphrase:
+        return serialization.NoEncryption()
+    return (
+        serialization.PrivateFormat.PKCS12.encryption_builder()
+        .kdf_rounds(LOCK_ROUNDS)
+        .key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
+        .hmac_hash(hashes.SHA1())
+        .build(passphrase.encode())
+    )
 
 
 def _new_key() -> rsa.RSAPrivateKey:

@@ -24,7 +24,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from noroshi.gateways import cot_write as cot
-from noroshi.gateways.cot import MAX_EVENT_BYTES, CotEvent, read_event
+from noroshi.gateways.cot import MAX_EVENT_BYTES, CotEvent, detail_of, read_event
 from noroshi.gateways.tak_proto import ProtoRefusedError, from_proto
 from noroshi.gateways.tak_stream import Framed, FrameError, StreamReader
 from noroshi.gateways.xml_parse import XmlLimits, XmlRefusedError, parse_xml
@@ -55,6 +55,9 @@ MAX_ODD = 20
 """Events of one client that cannot be used, after which it is cut off."""
 
 MAX_AUTH = XmlLimits(max_bytes=4_096, max_depth=3, max_elements=4)
+
+OFFERED = "1"
+"""The version of the TAK protocol that is offered beside XML; there is no other."""
 
 SLOW = "this client could not keep up; it may come back and is then sent what stands"
 
@@ -257,8 +260,8 @@ class CotConnection(asyncio.Protocol):
             self._first.cancel()
         self._feed.counts["connections"] += 1
         self._feed.clients[self] = None
-        if self.form in (Form.STREAM_XML, Form.STREAM_PROTO):
-            self._write_control(cot.VERSIONS, cot.element("TakProtocolSupport", version="1"))
+        if self.form == Form.STREAM_XML:
+            self._write_control(cot.VERSIONS, cot.element("TakProtocolSupport", version=OFFERED))
         for item in self._feed.standing():
             self._hold(item)
         self._flush()
@@ -290,9 +293,8 @@ class CotConnection(asyncio.Protocol):
             return
         self._spend()
         event = read_event(framed.data) if framed.xml else from_proto(framed.data)
-        if event.type == cot.REQUEST and not self.form & Form.SOCKET_XML:
-            self._write_control(cot.RESPONSE, cot.element("TakResponse", status="true"))
-            self.form = Form.STREAM_PROTO
+        if event.type == cot.REQUEST and self.form == Form.STREAM_XML:
+            self._agree(event)
         elif not event.uid or not event.type:
             self._feed.counts["malformed:no-uid-or-type"] += 1
             self._odd += 1
@@ -300,6 +302,16 @@ class CotConnection(asyncio.Protocol):
                 self.cut("malformed", "too many events without a uid or a type")
         else:
             self._words.heard(self, event)
+
+    def _agree(self, event: CotEvent) -> None:
+        """Answers which version of the protocol is spoken from now on: the one that was offered, or XML as before."""
+        detail = detail_of(event)
+        wish = detail.find("TakControl/TakRequest") if detail is not None else None
+        agreed = wish is not None and wish.get("version") == OFFERED
+        self._write_control(cot.RESPONSE, cot.element("TakResponse", status="true" if agreed else "false"))
+        self._feed.counts["takp:agreed" if agreed else "takp:another-version"] += 1
+        if agreed:
+            self.form = Form.STREAM_PROTO
 
     def _token(self, data: bytes) -> None:
         """`<auth><cot username="..." password="..."/></auth>`: the password is the token."""

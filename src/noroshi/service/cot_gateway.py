@@ -57,6 +57,9 @@ SAID_AGAIN_S, TENFOLD = 600.0, 10
 TOLD = ("refused:", "malformed:", "cut-off:")
 """Counts that are news for the operator."""
 
+REFUSED = ("refused", "malformed", "repeated")
+"""Counts that stand among those of all refusals as well."""
+
 
 class CotGateway:
     """All servers of one node."""
@@ -222,6 +225,10 @@ class CotGateway:
             and self._is_news(feed.group, name, count)
         ]
         self._told[feed.group] = (clients, said)
+        for name, count in said.items():
+            new = count - before[1].get(name, 0)
+            if new and name.partition(":")[0] in REFUSED:
+                self._shell.doors.count("cot", feed.group, name.removeprefix("refused:"), new)
         with contextlib.suppress(LocalError):  # a node that takes nothing more need not hear of its clients
             self._shell.offer(
                 GroupHeard(group=feed.group, clients=clients, counts=counts, news=", ".join(news))
@@ -273,7 +280,7 @@ def _row(config: CotConfig, group: str, keys: dict[str, Key]) -> GroupRow:
     found = config.group(group)
     assert found is not None
     posts = tuple((post, key_id(keys[post].public)) for post in config.posts_of(group))
-    return GroupRow(name=group, partners=tuple(sorted(set(found.partners))), posts=posts)
+    return GroupRow(name=group, partners=tuple(sorted(set(found.partners))), posts=posts, whole=True)
 
 
 def _raise_file_limit(clients: int) -> None:

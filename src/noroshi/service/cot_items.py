@@ -44,7 +44,7 @@ class Item:
         self.type = event.type
         self.xml = event.xml
         self.stale_ns = event.stale_ns or 0
-        self.ack = _ack_of(event) if lane == Lane.WARNING else ""
+        self.ack = _ack_of(event) if lane in (Lane.WARNING, Lane.NOTICE) else ""
         self._data: list[bytes | None] = [None] * len(Form)
 
     def data(self, form: Form) -> bytes:
@@ -114,6 +114,8 @@ def marked_event(event: CotEvent, realm: str) -> CotEvent:
 
 
 def _ack_of(event: CotEvent) -> str:
+    if b"<noroshi" not in event.xml:
+        return ""
     detail = detail_of(event)
     own = detail.find("noroshi") if detail is not None else None
     return own.get("id", "") if own is not None else ""

@@ -46,6 +46,12 @@ class Line:
         for call in self._calls:
             call.cancel()
 
+    def turn_to(self, port: int) -> int:
+        """Leads to another port from now on, with the calls that are under way ended; where it led before."""
+        usual, self._target_port = self._target_port, port
+        self.heal()
+        return usual
+
     async def close(self) -> None:
         """Ends all calls."""
         if self._server is not None:

@@ -17,7 +17,7 @@ from noroshi.exercise.coalition import Coalition
 from noroshi.exercise.kernel import Kernel
 from noroshi.exercise.relays import Relays
 from noroshi.log import OutboxRow
-from noroshi.node.inputs import Received
+from noroshi.node.inputs import LinkChanged, Received
 from noroshi.service.clocks import RunningClock
 from noroshi.service.record_file import RecordFile
 from noroshi.sharing import RELAYS
@@ -37,9 +37,10 @@ class _Side:
         self._hand = hand
         self._file: RecordFile | None = None
 
-    def take(self, now_ns: int, inputs: Sequence[Received]) -> None:
+    def take(self, now_ns: int, inputs: Sequence[Received | LinkChanged]) -> None:
         for given in inputs:
-            self._hand(self._node, given)
+            if isinstance(given, Received):  # the node itself sees its lines, and a model has none
+                self._hand(self._node, given)
 
     def relay_rows(self, party: str, after: int) -> list[OutboxRow]:
         if self._file is None:

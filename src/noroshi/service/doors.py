@@ -42,15 +42,15 @@ class Doors:
         self._new: dict[tuple[str, str], Counter[str]] = {}
         self._told_s: dict[tuple[str, str], float] = {}
 
-    def count(self, entrance: str, source: str, reason: str) -> None:
-        """Counts something that was refused. Cheap, whoever calls it how often."""
+    def count(self, entrance: str, source: str, reason: str, many: int = 1) -> None:
+        """Counts something that was refused, or so many of it. Cheap, whoever calls it how often."""
         place = entrance, source[:64]
         if place not in self._told_s and place not in self._new:
             known = self._told_s.keys() | self._new.keys()
             if sum(door == entrance for door, _ in known) >= MAX_SOURCES:
                 place = entrance, OTHERS
         counts = self._new.setdefault(place, Counter())
-        counts[reason if reason in counts or len(counts) < MAX_REASONS else OTHERS] += 1
+        counts[reason if reason in counts or len(counts) < MAX_REASONS else OTHERS] += many
 
     def tell(self, *, last: bool = False) -> list[asyncio.Future[Answer]]:
         """Gives the node what is new, where it is time, or for the last time. A node that takes nothing just now is told

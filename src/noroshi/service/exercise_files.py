@@ -24,11 +24,12 @@ from noroshi.exercise.loading import Loaded, load_scenario
 from noroshi.exercise.scenario import Scenario
 from noroshi.log import Batch
 from noroshi.service.area_files import areas_beside
-from noroshi.service.files import read_text
+from noroshi.service.files import given_text
 from noroshi.service.record_file import RECORD_NAME
-from noroshi.service.resources import packaged_decisions, packaged_names, packaged_structure
+from noroshi.service.resources import packaged_names
 from noroshi.service.sqlite_store import SqliteStore
-from noroshi.structure import Catalogue, Structure, load_catalogue, load_structure
+from noroshi.service.structure_files import read_structure
+from noroshi.structure import Catalogue, Structure
 from noroshi.warning import AreaList
 
 PACKAGED_SCENARIO = "flight-2022-10-04"
@@ -90,7 +91,7 @@ def scenario_text(given: str) -> tuple[str, str]:
     if given in packaged_scenarios():
         return (_SCENARIOS / f"{given}.yaml").read_text(encoding="utf-8"), f"{given}.yaml"
     path = Path(given)
-    return _text(_only_file(path) if path.is_dir() else path, packaged_scenarios())
+    return _text(_only_file(path) if path.is_dir() else path)
 
 
 def scenario_files(given: str) -> tuple[str, ...]:
@@ -113,14 +114,6 @@ def is_folder(given: str) -> bool:
     return given not in packaged_scenarios() and Path(given).is_dir()
 
 
-def structure_text(given: str) -> tuple[str, str]:
-    """The same for a structure: a packaged name or a file."""
-    if given in packaged_names():
-        file, text = packaged_structure(given)
-        return text, file
-    return _text(Path(given), packaged_names())
-
-
 def stage(scenario: str, structure: str | None = None, seed: int | None = None) -> Staged:
     """Reads and checks a scenario under a structure (its own, when None). Raises InputError."""
     text, file = scenario_text(scenario)
@@ -140,16 +133,9 @@ def structure_of(document: Document, named: str, file: str) -> str:
     if named not in packaged_names() and beside.is_file():
         return str(beside)
     if named not in packaged_names():
-        fail(document, ("structure",), f"there is no structure {named!r}", suggest(named, packaged_names()))
+        cause = f"there is no structure {named!r}, neither packaged nor beside this file"
+        fail(document, ("structure",), cause, suggest(named, packaged_names()))
     return named
-
-
-def read_structure(named: str) -> tuple[Catalogue, Structure]:
-    """The catalogue of decisions, and a checked structure: a packaged name or a file. Raises InputError."""
-    decisions_file, decisions_text = packaged_decisions()
-    catalogue = load_catalogue(decisions_text, decisions_file)
-    words, structure_file = structure_text(named)
-    return catalogue, load_structure(words, structure_file, catalogue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +153,7 @@ class OutFolder:
         Raises OperatorError when the folder cannot be used, or holds others' files under our names.
         """
         if given is None:
-            return cls(_make(_fresh(Path(default))))
+            return cls(_make(fresh_folder(default)))
         taken = [name for name in _OURS if (given / name).exists()]
         if not taken:
             return cls(_make(given))
@@ -228,18 +214,9 @@ def _is_other(path: Path) -> bool:
         return False
 
 
-def _text(path: Path, names: Iterable[str]) -> tuple[str, str]:
-    try:
-        return read_text(path), str(path)
-    except FileNotFoundError:
-        hint = suggest(str(path), names)
-        raise InputError(
-            str(path), None, "", "there is no such file, and nothing packaged has that name", hint
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            str(path), None, "", f"it cannot be read: {error}", "give a text file in UTF-8"
-        ) from None
+def _text(path: Path) -> tuple[str, str]:
+    missing = "there is no such file, and nothing packaged has that name"
+    return given_text(path, suggest(str(path), packaged_scenarios()), missing=missing), str(path)
 
 
 def _only_file(folder: Path) -> Path:
@@ -250,8 +227,9 @@ def _only_file(folder: Path) -> Path:
     return files[0]
 
 
-def _fresh(wanted: Path) -> Path:
-    """The folder itself, or the first numbered one beside it that does not exist."""
+def fresh_folder(name: str) -> Path:
+    """A folder of this name, or the first numbered one beside it, that does not exist."""
+    wanted = Path(name)
     path, number = wanted, 1
     while path.exists():
         number += 1

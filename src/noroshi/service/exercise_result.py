@@ -6,12 +6,13 @@ document["outcome"]                          # 'passed' or 'failed'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from noroshi.exercise.audit import Reading, audit
 from noroshi.exercise.coalition import Coalition
+from noroshi.exercise.evidence import Evidence
 from noroshi.exercise.judge import judge
 from noroshi.exercise.observed import observed_points
 from noroshi.exercise.run import alerts_of, digest_of
@@ -40,17 +41,22 @@ def conclude(
     truth: Truth | None = None,
     speed: float = 1.0,
     replays: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    played: Literal["live", "fast"] = "fast",
+    keep: Callable[[Evidence], object] = lambda _: None,
 ) -> dict[str, Any]:
     """Judges, writes review.html, alerts/*.xml and summary.json, and gives the summary with their paths.
 
     stores: each node's whole record; speed: of the exercise's clock against real processes, 1 on the virtual clock.
-    replays: what replays made already have found, by node. Raises OperatorError when a file cannot be written.
+    replays: what replays made already have found, by node; keep: takes what was judged from. Raises OperatorError when a
+    file cannot be written.
     """
     nodes = {member.node: (member, stores[member.node]) for member in coalition.members}
     problems = audit(nodes, places, replays)
     logs = [open_log(name, store.records()) for name, store in sorted(stores.items())]
     measures = measure(logs)
-    judged = judge(coalition.scenario, logs, measures, truth or Truth(coalition), problems, speed)
+    seen = truth or Truth(coalition)
+    keep(Evidence(logs, measures, seen, problems, speed))
+    judged = judge(coalition.scenario, logs, measures, seen, problems, speed)
     records = {log.node: len(log.entries) for log in logs}
     digest = digest_of({log.node: log.head for log in logs}, sum(records.values()))
     document = summary(coalition, seed, judged, measures, digest, records)
@@ -67,7 +73,7 @@ def conclude(
     files = [
         (name, file, data) for name, (_, store) in sorted(nodes.items()) for file, data in alerts_of(store)
     ]
-    document["speed"] = speed
+    document["played"], document["speed"] = played, speed
     document["review"] = str(folder.write_review(html))
     document["out"] = str(folder.path)
     document["alert_files"] = [str(path) for path in folder.write_alerts(files)]

@@ -42,15 +42,35 @@ MAX_TEXT_BYTES = 64 << 20
 """Largest text that is read whole, 64 MiB: the borders of a nation's zones, as they come from an agency."""
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most: int = MAX_TEXT_BYTES) -> str:
     """The text of a file, or of a pipe. Raises OSError, UnicodeDecodeError, and InputError for one without an end."""
     with path.open("rb") as file:
-        data = file.read(MAX_TEXT_BYTES + 1)
-    if len(data) > MAX_TEXT_BYTES:
-        raise InputError(
-            str(path), None, "", f"it has more than {MAX_TEXT_BYTES} bytes", "is it the right file?"
-        )
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise InputError(str(path), None, "", f"larger than {most} bytes", "is it the right file?")
     return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def given_text(
+    given: str | Path, hint: str, *, most: int = MAX_TEXT_BYTES, missing: str = "there is no such file"
+) -> str:
+    """The text of a file, or of a pipe, that a person has named. Raises InputError, with this hint where there is none.
+
+    most: bytes; missing: how it is said that there is none.
+    """
+    file = str(given)
+    try:
+        return read_text(Path(given), most)
+    except FileNotFoundError:
+        raise InputError(file, None, "", missing, hint) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(file, line, "", "not readable as UTF-8", "save the file as UTF-8") from None
+    except OSError as error:
+        raise InputError(file, None, "", f"it cannot be read: {error.strerror or error}", hint) from None
+    except ValueError as error:
+        # A name with a zero byte in it.
+        raise InputError(file, None, "", f"it cannot be read: {error}", hint) from None
 
 
 def read_file(path: Path, hint: str, most: int = MAX_FILE_BYTES, *, regular: bool = False) -> bytes:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import random
 import ssl
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from noroshi.clock import ceil_to
 from noroshi.errors import InputError, LocalError, OperatorError, PartnerError
 from noroshi.log import OutboxRow
 from noroshi.node.inputs import Answer, Input, LinkChanged, Received, said_input
+from noroshi.service.lines import READ_BYTES, Pauses, certificate_of, dial, run_parts
 from noroshi.service.link_keys import client_context, server_context
 from noroshi.service.node_config import PeerConfig
 from noroshi.service.node_dir import NodeDir
@@ -31,7 +31,7 @@ from noroshi.service.node_dir import load as load_node_dir
 from noroshi.service.ports import listen_on
 from noroshi.service.published import NEIGHBOURS
 from noroshi.service.shell import NodeShell
-from noroshi.service.tls_door import HANDSHAKE_S, TlsDoor, peer_of
+from noroshi.service.tls_door import HANDSHAKE_S, TlsDoor, peer_of, streams
 from noroshi.sharing.link import (
     CHECKPOINT_EVERY_S,
     PING_EVERY_S,
@@ -61,8 +61,6 @@ DEAD_AFTER_S = 10.0
 RETRY_FIRST_S, RETRY_CAP_S = 0.05, 1.0
 """Pauses between dials double from the first to the cap, each drawn from half to all of itself: a line that has come
 back is found within a second, and warnings that were queued have arrived within two."""
-
-READ_BYTES = 65_536
 
 WRITE_BUFFER_BYTES = 256 * 1024
 
@@ -193,15 +191,7 @@ class _Connection:
         self._writer.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         held = self._shell.received(self._link.party)
         self._writer.write(self.session.hello(held=held, now_ns=self._shell.clock.now_ns()))
-        parts = [asyncio.ensure_future(part) for part in (self._read(), self._send(), self._watch())]
-        try:
-            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-            for part in done:
-                part.result()
-        finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+        await run_parts(self._read(), self._send(), self._watch())
 
     async def _read(self) -> None:
         while data := await self._reader.read(READ_BYTES):
@@ -209,6 +199,9 @@ class _Connection:
             self._heard_s = self._loop.time()
             for event in self.session.receive(data, now_ns):
                 await self._take(event)
+            if self.session.repeated:
+                self._shell.doors.count(DOOR, self._link.partner, "repeated-row", self.session.repeated)
+                self.session.repeated = 0
             if self._failed is not None:
                 raise self._failed
             while self._shell.crowded(self._link.party):
@@ -340,7 +333,7 @@ class NodeLinks:
             self._server = TlsDoor(
                 listen_on(address.host, address.port, "partners' links", "link.port"),
                 self._server_context,
-                self._accepted,
+                streams(self._accepted),
                 DOOR,
                 self._shell.doors,
                 backlog=MAX_STRANGERS,
@@ -422,7 +415,7 @@ class NodeLinks:
         task = asyncio.current_task()
         assert task is not None
         self._keep(task)
-        link = self.links.get(self._partner_of.get(_fingerprint(writer), ""))
+        link = self.links.get(self._partner_of.get(certificate_of(writer), ""))
         if link is None:
             self._shell.doors.count(DOOR, peer_of(writer), "unknown-certificate")
             writer.transport.abort()
@@ -438,16 +431,10 @@ class NodeLinks:
             self._directory.link_key_path,
             self._directory.peer_certificate(name),
         )
-        pause_s, told = RETRY_FIRST_S, ""
+        pauses, told = Pauses(RETRY_FIRST_S, RETRY_CAP_S, self._random), ""
         while True:
             try:
-                opening = asyncio.open_connection(
-                    peer.host, peer.port, ssl=context, server_hostname="",
-                    ssl_handshake_timeout=HANDSHAKE_S,
-                )  # fmt: skip
-                # Not `wait_for`: before Python 3.12 it may lose a cancellation, and closing would wait for ever.
-                async with asyncio.timeout(HANDSHAKE_S):
-                    reader, writer = await opening
+                reader, writer = await dial(peer.host, peer.port, context, HANDSHAKE_S)
             except (OSError, TimeoutError) as error:
                 cause = f"cannot reach {name} at {peer.host}:{peer.port}: {_reason(error)}; trying again"
                 if cause != told:
@@ -455,23 +442,16 @@ class NodeLinks:
                 told = cause
             else:
                 told = ""
-                if _fingerprint(writer) != peer.tls_fingerprint:
+                if certificate_of(writer) != peer.tls_fingerprint:
                     writer.transport.abort()
                 elif await link.serve(reader, writer):
-                    pause_s = RETRY_FIRST_S
-            await asyncio.sleep(pause_s * self._random.uniform(0.5, 1.0))
-            pause_s = min(2.0 * pause_s, RETRY_CAP_S)
+                    pauses.reset()
+            await asyncio.sleep(pauses.next_s())
 
 
 def listens_for(own: str, peer: str) -> bool:
     """Whether `own` is the side that listens: the trigraph that comes first in the alphabet."""
     return own < peer
-
-
-def _fingerprint(writer: asyncio.StreamWriter) -> str:
-    tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
-    raw = tls.getpeercert(binary_form=True) if tls is not None else None
-    return hashlib.sha256(raw).hexdigest() if raw else ""
 
 
 def _reason(error: Exception) -> str:

@@ -6,25 +6,14 @@ document.data["sensors"]
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from noroshi.documents import Document, fail, parse
 from noroshi.errors import InputError
-from noroshi.service.files import read_text
+from noroshi.service.files import given_text
 
 
 def read_listed(file: str, name: str) -> Document:
     """The document, its list under `name` also where it stands bare. Raises InputError."""
-    try:
-        text = read_text(Path(file))
-    except FileNotFoundError:
-        raise InputError(file, None, "", "there is no such file", f"give the file with the {name}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(file, line, "", "not readable as UTF-8", "save the file as UTF-8") from None
-    except OSError as error:
-        raise InputError(file, None, "", f"it cannot be read: {error.strerror}") from None
-    return parse_listed(text, file, name)
+    return parse_listed(given_text(file, f"give the file with the {name}"), file, name)
 
 
 def parse_listed(text: str, file: str, name: str) -> Document:

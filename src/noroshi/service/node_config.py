@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from noroshi.clock import NS_PER_S
-from noroshi.documents import Document, Element, convert, fail, parse
+from noroshi.documents import Document, Element, convert, dotted, fail, parse
 from noroshi.documents import Path as Place
 from noroshi.errors import InputError
 from noroshi.messages.trust import is_realm
@@ -35,6 +35,9 @@ MIN_BUDGET_BYTES = 1 << 20
 
 MIN_RETENTION_S = 60.0
 """Each retention costs a snapshot; more often than each minute they would get in the way of the work."""
+
+EVERYWHERE = frozenset({"0.0.0.0", "::"})
+"""Hosts that stand for all addresses of a machine."""
 
 _PARTNER = re.compile(r"[A-Z]{3}"), "a partner is three capital letters, for example JPN"
 _NODE = re.compile(r"[a-z][a-z0-9-]{0,31}"), "a node is a short name in small letters, for example jpn"
@@ -209,6 +212,7 @@ def _check(document: Document, config: NodeConfig) -> None:
     for place, port in _ports(config):
         if not 1 <= port <= 65_535:
             fail(document, place, f"{port} is no port", "a port is a number from 1 to 65535")
+    _check_doors(document, config)
     for index, peer in enumerate(config.peers):
         if peer.partner == config.partner:
             fail(
@@ -257,6 +261,25 @@ def _check_limits(document: Document, config: NodeConfig) -> None:
     field, cause = config.quotas.defect
     if field:
         fail(document, ("quotas", field), f"{getattr(config.quotas, field)} is no such quota", cause)
+
+
+def _check_doors(document: Document, config: NodeConfig) -> None:
+    """No two entrances of this node wait at one port."""
+    named: list[tuple[str, Address | PageConfig | CapServed | None]] = [
+        ("link", config.link),
+        ("page", config.page),
+        ("relays", config.relays),
+        ("cap_feed", config.cap_feed),
+    ]
+    doors: list[tuple[Place, str, int]] = [
+        ((name,), one.host, one.port) for name, one in named if one is not None
+    ]
+    doors += [(("cot", "servers", i), one.host, one.port) for i, one in enumerate(config.cot.servers)]
+    for number, (place, host, port) in enumerate(doors):
+        for other, other_host, other_port in doors[:number]:
+            if port == other_port and (host == other_host or {host, other_host} & EVERYWHERE):
+                cause = f"{port} is the port of {dotted(other)} as well"
+                fail(document, (*place, "port"), cause, "give each entrance its own")
 
 
 def _formed(config: NodeConfig) -> list[tuple[Place, tuple[re.Pattern[str], str], str]]:

@@ -164,8 +164,10 @@ class NodeDir:
         write_file(self.path / GENESIS_NAME, encode_input(genesis)[1], 0o600)
 
     def with_config(self, config: NodeConfig) -> NodeDir:
-        """The directory with this configuration, written to disk."""
-        write_file(self.path / CONFIG_NAME, config_bytes(config), 0o600)
+        """The directory with this configuration, written to disk. Raises InputError where no node could run with it."""
+        data = config_bytes(config)
+        parse_config(data.decode(), str(self.path / CONFIG_NAME))
+        write_file(self.path / CONFIG_NAME, data, 0o600)
         return NodeDir(self.path, config)
 
     def with_clock(self, clock: ClockConfig) -> NodeDir:

@@ -23,10 +23,9 @@ from msgspec import Meta
 from noroshi.clock import from_iso, seconds
 from noroshi.command.notices import form_defect, notice_id
 from noroshi.documents import Document, Element, convert, fail, parse
-from noroshi.errors import InputError
 from noroshi.log import OutboxRow
 from noroshi.messages.bodies_notice import CircleRow, NoticeBody, NoticeObject, NoticeStep
-from noroshi.service.files import read_text
+from noroshi.service.files import given_text
 
 EXPIRES_AFTER_S = 3600.0
 """After the window, where the file does not say: late sights are still explained."""
@@ -125,7 +124,7 @@ PLACES = {
 
 def read_notice(path: Path, now_ns: int, says: Any) -> NoticeFile:
     """A notice's file. says: the words for each defect. Raises InputError with file, line and field."""
-    document = parse(_text(path), str(path))
+    document = parse(given_text(path, "give the path of a notice file"), str(path))
     element = convert(document, NoticeElement)
     times = {
         field: _time(document, field, value)
@@ -167,16 +166,3 @@ def _time(document: Document, field: str, text: str) -> int:
         return from_iso(text)
     except ValueError:
         fail(document, (field,), f"{text!r} is no time with a zone", 'write "2026-02-01T00:00:00Z"')
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_text(path)
-    except FileNotFoundError:
-        raise InputError(
-            str(path), None, "", "there is no such file", "give the path of a notice's file"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            str(path), None, "", f"it cannot be read: {error}", "give a text file in UTF-8"
-        ) from None

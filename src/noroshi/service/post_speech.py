@@ -64,22 +64,22 @@ def own_message(file: RecordFile, head: str) -> OwnMessage:
     raise OperatorError("find the message", subject=head, cause=cause, hint=hint)
 
 
-def seat_of(key: Key, node: str) -> Seat:
-    """A post's means of speaking at its node, made of its key file. Its messages' ids follow from the key."""
-    card = Certificate(
+def card_of(key: Key) -> Certificate:
+    """What a post's key file says of it, in the form of a certificate; whether it is certified, its node says."""
+    return Certificate(
         realm=key.realm, partner=key.partner, role="post", subject=key.subject, unit=key.unit, public=key.public,
         not_before_ns=0, not_after_ns=NEVER,
     )  # fmt: skip
-    return Seat(card, node, Ed25519(), key.seed, key.seed)
+
+
+def seat_of(key: Key, node: str) -> Seat:
+    """A post's means of speaking at its node, made of its key file. Its messages' ids follow from the key."""
+    return Seat(card_of(key), node, Ed25519(), key.seed, key.seed)
 
 
 def spoken(key: Key, *, node: str, kind: str, body: Body, now_ns: int) -> bytes:
     """A message of a post to its own node, which goes no further."""
     scheme = Ed25519()
-    card = Certificate(
-        realm=key.realm, partner=key.partner, role="post", subject=key.subject, unit=key.unit, public=key.public,
-        not_before_ns=0, not_after_ns=NEVER,
-    )  # fmt: skip
     identity = derive(key.seed, "post-speech", kind, encode(body), now_ns)[:ID_BYTES]
     envelope = Envelope(
         v=KINDS[kind].since,
@@ -95,7 +95,7 @@ def spoken(key: Key, *, node: str, kind: str, body: Body, now_ns: int) -> bytes:
         label=label_for((key.partner,)),
         body=msgspec.Raw(b""),
     )
-    return seal(envelope, body, card, scheme, key.seed).raw
+    return seal(envelope, body, card_of(key), scheme, key.seed).raw
 
 
 def give(directory: NodeDir, key: Key, raw: bytes) -> Answer:

@@ -30,7 +30,7 @@ from noroshi.errors import LocalError
 from noroshi.log import Record, Snapshot
 from noroshi.messages.envelope import SCHEMA_VERSION
 from noroshi.node.inputs import ClockStepped, Commit, Genesis, LinkChanged
-from noroshi.service import node_dir
+from noroshi.service import node_dir, restored_backups
 from noroshi.service.alert_files import AlertFiles
 from noroshi.service.cap_entrance import Entrance
 from noroshi.service.cap_feeds import CapFeeds
@@ -126,9 +126,9 @@ def run_node(
     made = cores(directory)
     config = directory.config
     budget = Budget(config.record.budget_bytes, config.record.reserve_bytes)
-    with SqliteStore.open(
-        directory.record_path, realm=config.realm, node=config.node, budget=budget
-    ) as store:
+    with restored_backups.keeping(directory.path):
+        opened = SqliteStore.open(directory.record_path, realm=config.realm, node=config.node, budget=budget)
+    with opened as store:
         process = NodeProcess(directory, genesis, store, made, notes)
         asyncio.run(process.run(say, watch_stdin=watch_stdin))
 
@@ -201,6 +201,7 @@ class NodeProcess:
                     await links.start()
                     await relays.start()
                     await gateway.start()
+                    restored_backups.tell(shell.doors, self._directory.path)
                     say(self._ready(replayed_s))
                     await self._work(shell, working, tasks, links)
                 finally:
@@ -225,6 +226,9 @@ class NodeProcess:
     def _core(self, now_ns: int) -> tuple[Core, bool]:
         """The node as its record has it, or a new one whose first record is then durable."""
         if self.store.status().records:
+            own = self._directory
+            with restored_backups.keeping(own.path):
+                restored_backups.check_first(self.store, own.record_path, own.config.realm, own.config.node)
             core = self._restored()
             if self.store.head.messages < SCHEMA_VERSION:
                 self.store.take_over()

@@ -20,6 +20,7 @@ from noroshi.service.record_schema import (
     BUSY_S,
     SCHEMA_VERSION,
     Head,
+    NotOurRecordError,
     RecordFileError,
     count_tables,
     make_tables,
@@ -137,7 +138,7 @@ def _check_ours(head: Head, place: Path, realm: str, node: str) -> None:
         )  # fmt: skip
     for name, found, wanted in (("realm", head.realm, realm), ("node", head.node, node)):
         if found != wanted:
-            raise RecordFileError(
+            raise NotOurRecordError(
                 "open the record",
                 subject=str(place),
                 cause=f"it is the record of {name} {found!r}, not of {wanted!r}",

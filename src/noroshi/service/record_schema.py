@@ -69,6 +69,10 @@ class RecordFileError(OperatorError):
     """The file of a record cannot be used as it is: a person must choose another or repair it."""
 
 
+class NotOurRecordError(RecordFileError):
+    """A whole record, of another node or another realm: a restored backup that belongs elsewhere."""
+
+
 class RecordFullError(LocalError):
     """There is no room for this write. Nothing of it was stored; the store goes on when there is room again."""
 

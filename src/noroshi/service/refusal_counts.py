@@ -22,6 +22,7 @@ ENTRANCES = {
     "file": "other agencies",
     "feed": "feeds",
     "control": "control",
+    "trust": "files of trust",
     "door": "door",
 }
 """What the parties of the record came by."""

@@ -24,18 +24,21 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from noroshi.clock import NEVER
+from noroshi.command.passing import NotPassedOn
 from noroshi.command.posts import Seat
 from noroshi.command.relaying import RelayDesk
 from noroshi.documents import Element, convert, fail, parse
 from noroshi.errors import InputError, OperatorError
 from noroshi.messages import Certificate, Ed25519, TrustStore, canonical
-from noroshi.messages.bodies_reach import MAX_HOPS
+from noroshi.messages.bodies_reach import MAX_HOPS, bits_of
 from noroshi.messages.keys import Request as KeyRequest
 from noroshi.messages.keys import is_realm, signed
 from noroshi.messages.signing import SECRET_BYTES
 from noroshi.service.files import make_private, read_file, write_file
+from noroshi.service.hop_wires import HopAddress
 from noroshi.service.link_keys import fingerprint, new_link_key
 from noroshi.service.node_config import Address, ClockConfig
+from noroshi.service.relay_store import RelayStore
 
 if TYPE_CHECKING:
     from noroshi.service.node_dir import NodeDir  # a relay's process need not load all of a node
@@ -61,7 +64,8 @@ class NodeAddress(Element, frozen=True, kw_only=True):
 class RelayConfig(Element, frozen=True, kw_only=True):
     """One relay. receipts: `keyed` where its last hops have keys of their own, `counted` where they have none.
 
-    tls: whether last hops connect by TLS, with the certificate of the relay's line.
+    tls: whether last hops connect by TLS, with the certificate of the relay's line; websocket: where they connect by
+    WebSocket, if anywhere.
     """
 
     realm: str
@@ -74,6 +78,7 @@ class RelayConfig(Element, frozen=True, kw_only=True):
     listen: Address
     receipts: Literal["keyed", "counted"] = "keyed"
     tls: bool = False
+    websocket: Address | None = None
     clock: ClockConfig = ClockConfig()
     version: int = 1
 
@@ -131,6 +136,16 @@ class RelayDir:
         """What the node's operator admits."""
         return self.path / f"{self.config.name}.relay"
 
+    def addresses(self) -> list[HopAddress]:
+        """Where its last hops connect, with the fingerprint of its certificate where that is by TLS."""
+        config = self.config
+        pin = fingerprint(self.line_certificate_path.read_bytes()) if config.tls else ""
+        found = [HopAddress(config.listen.host, config.listen.port, "tls" if config.tls else "tcp", pin)]
+        if config.websocket is not None:
+            scheme = "wss" if config.tls else "ws"
+            found.append(HopAddress(config.websocket.host, config.websocket.port, scheme, pin))
+        return found
+
     def node_certificate(self) -> bytes:
         """The pinned certificate of its node, PEM. Raises InputError when it is not the one of the configuration."""
         path = self.path / "keys" / "node.pem"
@@ -158,6 +173,26 @@ class RelayDir:
     def roster_secret(self) -> bytes:
         """From which the keys of its last hops follow; empty where receipts are counted. Raises InputError."""
         return _secret(self.path / "keys" / "roster.secret") if self.config.receipts == "keyed" else b""
+
+    def loaded(self, store: RelayStore, now_ns: int) -> tuple[RelayDesk, list[tuple[int, NotPassedOn]]]:
+        """The relay's desk with all that it has kept, and the rows that were passed on to nobody, and why.
+
+        A row is judged as of the time when it came: what was good then is not bad for having run out since.
+        """
+        desk, refused = self.desk(), []
+        for number, data, taken_ns in store.rows():
+            outcome = desk.take(data, taken_ns or now_ns)
+            if isinstance(outcome, NotPassedOn):
+                refused.append((number, outcome))
+        for of, hop, signature in store.signatures():
+            if of in desk.kept:
+                desk.kept[of].sign(hop, signature)
+        for one in store.receipts():
+            kept = desk.kept.get(one.of)
+            if kept is not None:
+                kept.sequence, kept.first_ns, kept.last_ns = one.sequence, one.first_ns, one.last_ns
+                kept.passed, kept.received = bits_of(one.passed), bits_of(one.received)
+        return desk, refused
 
     def desk(self) -> RelayDesk:
         """The relay's desk, which knows nothing yet but whom it trusts."""
@@ -213,6 +248,7 @@ def create(
     listen_host: str = "127.0.0.1",
     counted: bool = False,
     tls: bool = False,
+    websocket_port: int | None = None,
     roster_secret: bytes | None = None,
     seed: bytes | None = None,
     clock: ClockConfig | None = None,
@@ -248,6 +284,7 @@ def create(
         listen=Address(host=listen_host, port=listen_port),
         receipts="counted" if counted else "keyed",
         tls=tls,
+        websocket=None if websocket_port is None else Address(host=listen_host, port=websocket_port),
         clock=clock or ClockConfig(),
     )
     text = _config_bytes(config)
@@ -339,7 +376,10 @@ def _read(text: str, file: str) -> RelayConfig:
             fail(document, (field,), f"{getattr(config, field)!r} is no name", hint)
     if not 0 < config.hops <= MAX_HOPS:
         fail(document, ("hops",), f"{config.hops} last hops cannot be", f"use 1 to {MAX_HOPS}")
-    for place, port in ((("listen", "port"), config.listen.port), (("node", "port"), config.node.port)):
+    ports = [(("listen", "port"), config.listen.port), (("node", "port"), config.node.port)]
+    if config.websocket is not None:
+        ports.append((("websocket", "port"), config.websocket.port))
+    for place, port in ports:
         if not 1 <= port <= 65_535:
             fail(document, place, f"{port} is no port", "a port is a number from 1 to 65535")
     return config

@@ -19,7 +19,7 @@ MAX_ROW = 2 << 20
 """Largest frame between a node and a relay, and to a last hop: one message of at most 1 MiB and its header."""
 
 MAX_FROM_HOP = 16_384
-"""Largest frame from a last hop: its hello with all that it holds."""
+"""Largest frame from a last hop: its hello with all that it holds, each with its signature."""
 
 MAX_HELD = 64
 """Messages that a last hop says it holds: more than stand at one time."""
@@ -30,22 +30,31 @@ class _Form(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class RelayHello(msgspec.Struct, frozen=True, array_like=True, tag="relay"):
-    """Which relay it is, and after which row of its outbox it goes on. A newer version may say more at its end."""
+    """Which relay it is, and after which row of its outbox it goes on. A newer version may say more at its end.
+
+    beats: whether it says as often as its node wants that it is there; last: SHA-256 of the row `after`, so that a node
+    whose record is another one by now gives all of it again.
+    """
 
     version: int
     realm: str
     relay: str
     after: int
+    beats: bool = False
+    last: bytes = b""
 
 
 class NodeHello(msgspec.Struct, frozen=True, array_like=True, tag="node"):
-    """Which node it is, where the relay's outbox ends, and the node's time."""
+    """Which node it is, where the relay's outbox ends, the node's time, and how often it wants to hear from the relay
+    (0: a node from before that).
+    """
 
     version: int
     realm: str
     node: str
     upto: int
     now_ns: int
+    beat_s: float = 0.0
 
 
 class RowFrame(_Form, frozen=True, tag="row"):
@@ -73,6 +82,17 @@ class PingFrame(_Form, frozen=True, tag="ping"):
     """The sender is there."""
 
     now_ns: int
+
+
+class BeatFrame(_Form, frozen=True, tag="beat"):
+    """The relay is there: how many last hops are connected to it, and whom it has refused since it last said so.
+
+    It is numbers and nothing else: nobody can take it for a warning.
+    """
+
+    now_ns: int
+    hops: int
+    refused: dict[str, int]
 
 
 class GreetingFrame(msgspec.Struct, frozen=True, array_like=True, tag="greeting"):
@@ -122,10 +142,10 @@ class ByeFrame(_Form, frozen=True, tag="bye"):
 
 Frame = (
     RelayHello | NodeHello | RowFrame | SaidFrame | TakenFrame | PingFrame | GreetingFrame | HopHello
-    | MessageFrame | KeysFrame | ReceiptFrame | ByeFrame
+    | MessageFrame | KeysFrame | ReceiptFrame | ByeFrame | BeatFrame
 )  # fmt: skip
 
-FromRelay = RelayHello | SaidFrame | PingFrame
+FromRelay = RelayHello | SaidFrame | PingFrame | BeatFrame
 FromNode = NodeHello | RowFrame | TakenFrame | PingFrame | ByeFrame
 ToHop = GreetingFrame | MessageFrame | KeysFrame | PingFrame | ByeFrame
 FromHop = HopHello | ReceiptFrame | PingFrame

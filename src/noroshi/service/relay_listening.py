@@ -15,17 +15,21 @@ from pathlib import Path
 import msgspec
 
 from noroshi.clock import to_iso
-from noroshi.command.relaying import PassOn
+from noroshi.command.passing import PassOn
 from noroshi.errors import InputError
 from noroshi.messages import Ed25519, Message, TrustStore, Unverified, verify
 from noroshi.messages.bodies import AlertBody
 from noroshi.service.files import read_file
-from noroshi.service.last_hop import Address, Believed, LastHop
+from noroshi.service.hop_wires import HopAddress
+from noroshi.service.last_hop import Believed, LastHop
 from noroshi.service.relay_process import raise_file_limit
 
 
 class HopsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What last hops need: the realm, whose alerts they are, the roots, relays as HOST:PORT, keys in hexadecimal."""
+    """What last hops need: the realm, whose alerts they are, the roots, addresses of relays, keys in hexadecimal.
+
+    secrets: the keys under which some of them sign, by number; nobody else has those.
+    """
 
     realm: str
     partner: str
@@ -33,16 +37,20 @@ class HopsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     roots: dict[str, str]
     relays: list[str]
     hops: dict[str, str]
+    secrets: dict[str, str] = {}
 
 
 def read_hops(path: Path) -> HopsFile:
     """The file of `noroshi relay keys`. Raises InputError."""
     try:
         found = msgspec.json.decode(read_file(path, "make it with `noroshi relay keys`"), type=HopsFile)
-        for text in (*found.roots.values(), *found.hops.values()):
+        for text in (*found.roots.values(), *found.hops.values(), *found.secrets.values()):
             bytes.fromhex(text)
-        sound = bool(found.relays and found.hops) and all(one.isdecimal() for one in found.hops)
-        sound = sound and all(one.rpartition(":")[2].isdecimal() for one in found.relays)
+        sound = bool(found.relays and found.hops) and all(
+            one.isascii() and one.isdecimal() for one in (*found.hops, *found.secrets)
+        )
+        for text in found.relays:
+            HopAddress.of(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
         raise InputError(
             str(path), None, "", f"it is no file of last hops ({error})", "make it again"
@@ -60,12 +68,18 @@ def made(
     only: set[int] | None = None,
 ) -> list[LastHop]:
     """The last hops of a file; each begins with another of its relays, so that those share the work."""
-    relays: list[Address] = []
-    for one in file.relays:
-        host, _, port = one.rpartition(":")
-        relays.append((host.strip("[]"), int(port)))
+    relays = [HopAddress.of(one) for one in file.relays]
     return [
-        LastHop(int(hop), bytes.fromhex(key), relays, believed, shown, dropped, first=int(hop))
+        LastHop(
+            int(hop),
+            bytes.fromhex(key),
+            relays,
+            believed,
+            shown,
+            dropped,
+            first=int(hop),
+            secret=bytes.fromhex(file.secrets.get(hop, "")),
+        )
         for hop, key in file.hops.items()
         if only is None or int(hop) in only
     ]
@@ -74,7 +88,7 @@ def made(
 def believed_of(file: HopsFile) -> Believed:
     """Whom last hops of this file believe: who is certified by the roots in it."""
     roots = {partner: bytes.fromhex(root) for partner, root in file.roots.items()}
-    return Believed(file.realm, file.partner, TrustStore(file.realm, Ed25519(), roots))
+    return Believed(file.realm, file.partner, TrustStore(file.realm, Ed25519(), roots), roster=file.roster)
 
 
 def listen_as(path: Path, hops: str, seconds: float) -> None:

@@ -18,20 +18,14 @@ import signal
 import ssl
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
-from noroshi.command.relaying import (
-    UNVERIFIED,
-    Kept,
-    KeysTaken,
-    NotPassedOn,
-    PassOn,
-    RelayDesk,
-    keys_of,
-)
+from noroshi.command.passing import UNVERIFIED, Asked, KeysTaken, NotPassedOn, PassOn, keys_of
 from noroshi.errors import NoroshiError
-from noroshi.messages.bodies_reach import bits_of, bytes_of
+from noroshi.messages.bodies_reach import bytes_of
 from noroshi.service import relay_dir
+from noroshi.service.lines import Frames, Pauses, dial, run_parts
 from noroshi.service.link_keys import client_context
 from noroshi.service.ports import listen_on
 from noroshi.service.relay_dir import RelayDir
@@ -40,7 +34,9 @@ from noroshi.service.relay_frames import (
     FROM_NODE,
     MAX_ROW,
     VERSION,
+    BeatFrame,
     ByeFrame,
+    Frame,
     NodeHello,
     PingFrame,
     RelayHello,
@@ -64,8 +60,12 @@ RETRY_FIRST_S, RETRY_CAP_S = 0.05, 1.0
 """Pauses between dials double from the first to the cap, each drawn from half to all of itself, as of links."""
 
 PING_EVERY_S = 5.0
+"""How often a node of the first version hears that the relay is there; others say how often they want to."""
+
+LEAST_BEAT_S = 0.25
+"""No node needs to hear oftener that its relay is there."""
+
 DEAD_AFTER_S = 15.0
-READ_BYTES = 65_536
 
 Note = Callable[[str], None]
 
@@ -99,8 +99,8 @@ class RelayProcess:
     def __init__(self, directory: RelayDir, store: RelayStore, note: Note) -> None:
         self.directory = directory
         self.store = store
-        self.desk: RelayDesk = directory.desk()
         self.clock = directory.config.clock.clock()
+        self.desk, _ = directory.loaded(store, self.clock.now_ns())
         self._note = note
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
@@ -108,16 +108,23 @@ class RelayProcess:
         self._node_context = client_context(
             directory.line_certificate_path, directory.line_key_path, directory.node_certificate()
         )
-        self._keys: tuple[bytes, ...] = ()
+        self._keys: tuple[bytes, ...] = keys_of(self.desk.trust.bundles())
+        self._noted: dict[bytes, tuple[int, int, int, int]] = {}
+        self._answers: list[Asked] = []
         self.hops = LastHops(self.desk, self.clock, lambda: self._keys, self._news.set)
         self._told = ""
-        self._load()
+        self._mark_noted()
+        store.forget(self.desk.kept)
 
     async def run(self, say: Callable[[str], None], *, watch_stdin: bool = False) -> None:
         """Starts, says so, works until it is stopped. Raises OperatorError for a port that is taken."""
         config = self.directory.config
         listening = listen_on(config.listen.host, config.listen.port, "last hops", "listen.port")
-        await self.hops.start(listening, self._hop_context())
+        self.hops.start(listening, self._hop_context())
+        if config.websocket is not None:
+            place = config.websocket
+            more = listen_on(place.host, place.port, "last hops", "websocket.port")
+            self.hops.start(more, self._hop_context(), by_socket=True)
         loop = asyncio.get_running_loop()
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(one, self._stop.set)
@@ -147,6 +154,7 @@ class RelayProcess:
         return {
             "ready": True, "relay": config.name, "partner": config.partner, "realm": config.realm,
             "pid": os.getpid(), "hops": f"{config.listen.host}:{config.listen.port}", "after": self.store.after,
+            "addresses": [str(one) for one in self.directory.addresses()],
         }  # fmt: skip
 
     def _hop_context(self) -> ssl.SSLContext | None:
@@ -159,55 +167,45 @@ class RelayProcess:
 
     # What it has kept
 
-    def _load(self) -> None:
-        for _, data in self.store.rows():
-            self.desk.take(data, self.clock.now_ns())
-        for one in self.store.receipts():
-            kept = self.desk.kept.get(one.of)
-            if kept is not None:
-                kept.sequence, kept.first_ns, kept.last_ns = one.sequence, one.first_ns, one.last_ns
-                kept.passed, kept.received = bits_of(one.passed), bits_of(one.received)
-        self._keys = keys_of(self.desk.trust.bundles())
+    def _mark_noted(self) -> None:
+        for of, one in self.desk.kept.items():
+            self._noted[of] = (one.sequence, one.passed, one.received, len(one.signatures))
 
-    def _keep_receipts(self, only: list[Kept] | None = None) -> None:
-        many = list(self.desk.kept.values()) if only is None else only
-        self.store.note(
-            Receipted(
-                one.message.id,
-                one.sequence,
-                bytes_of(one.passed),
-                bytes_of(one.received),
-                one.first_ns,
-                one.last_ns,
-            )
-            for one in many
-        )
+    def _keep_receipts(self) -> None:
+        """Notes what has changed since it was noted."""
+        changed: list[Receipted] = []
+        signatures: list[tuple[bytes, int, bytes]] = []
+        for of, one in self.desk.kept.items():
+            before = self._noted.get(of, (0, 0, 0, 0))
+            if (one.sequence, one.passed, one.received, len(one.signatures)) == before:
+                continue
+            passed, received = bytes_of(one.passed), bytes_of(one.received)
+            changed.append(Receipted(of, one.sequence, passed, received, one.first_ns, one.last_ns))
+            signatures += [(of, hop, signed) for hop, signed in list(one.signatures.items())[before[3] :]]
+        if changed:
+            self.store.note(changed, signatures)
+            self._mark_noted()
 
     # The node
 
     async def _follow_node(self) -> None:
         """Keeps the line to the node: at once, then with growing pauses."""
-        pause_s = RETRY_FIRST_S
+        pauses = Pauses(RETRY_FIRST_S, RETRY_CAP_S, self._random)
         while True:
             begun_s = asyncio.get_running_loop().time()
             reason = await self._once()
             if asyncio.get_running_loop().time() - begun_s > RETRY_CAP_S:
-                pause_s = RETRY_FIRST_S
+                pauses.reset()
             if reason != self._told:
                 self._note(f"no line to the node {self.directory.config.node.node}: {reason}; trying again")
             self._told = reason
-            await asyncio.sleep(pause_s * self._random.uniform(0.5, 1.0))
-            pause_s = min(2.0 * pause_s, RETRY_CAP_S)
+            await asyncio.sleep(pauses.next_s())
 
     async def _once(self) -> str:
         """One connection to its end; why it ended."""
         node = self.directory.config.node
         try:
-            async with asyncio.timeout(HANDSHAKE_S):
-                reader, writer = await asyncio.open_connection(
-                    node.host, node.port, ssl=self._node_context, server_hostname="",
-                    ssl_handshake_timeout=HANDSHAKE_S,
-                )  # fmt: skip
+            reader, writer = await dial(node.host, node.port, self._node_context, HANDSHAKE_S)
         except (OSError, TimeoutError) as error:
             return str(error) or "no answer in time"
         line = _NodeLine(self, reader, writer)
@@ -218,8 +216,8 @@ class RelayProcess:
 
     def taken(self, rows: list[RowFrame]) -> None:
         """Rows of the node: durable, then judged, then passed on."""
-        self.store.add((row.number, row.data) for row in rows)
         now_ns = self.clock.now_ns()
+        self.store.add(((row.number, row.data) for row in rows), now_ns)
         for row in rows:
             outcome = self.desk.take(row.data, now_ns)
             if isinstance(outcome, PassOn):
@@ -227,9 +225,13 @@ class RelayProcess:
                 self._note(f"passed on {outcome.purpose} {outcome.identifier} to {count} last hops")
             elif isinstance(outcome, KeysTaken):
                 self._keys = keys_of(self.desk.trust.bundles())
-                self.hops.tell_keys(row.data)
+                if outcome.onward:
+                    self.hops.tell_keys(row.data)
                 if outcome.refused:
                     self._note(f"some keys do not count: {outcome.refused}")
+            elif isinstance(outcome, Asked):
+                self._answers.append(outcome)
+                self._news.set()
             elif isinstance(outcome, NotPassedOn):
                 self._note(f"{UNVERIFIED}: row {row.number} is passed on to nobody: {outcome.reason}")
                 self._news.set()
@@ -245,10 +247,24 @@ class RelayProcess:
 
     def said(self, *, again: bool) -> list[bytes]:
         """What is to be told to the node now, kept before it is said."""
-        made = self.desk.deliveries(self.clock.now_ns(), again=again)
+        now_ns = self.clock.now_ns()
+        made = self.desk.deliveries(now_ns, again=again)
+        answers, self._answers = self._answers, []
+        for asked in answers:
+            proof = self.desk.proof(asked, now_ns)
+            if proof is None:
+                self._note("the node asks for signatures of last hops that are not here")
+            else:
+                made.append(proof)
         if made:
             self._keep_receipts()
         return made
+
+    def beat(self) -> BeatFrame:
+        """That it is there, and whom it has refused since it last said so."""
+        refused = dict(self.hops.refused)
+        self.hops.refused.clear()
+        return BeatFrame(self.clock.now_ns(), len(self.hops.here), refused)
 
 
 class _NodeLine:
@@ -258,71 +274,59 @@ class _NodeLine:
         self, relay: RelayProcess, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._relay = relay
-        self._reader = reader
+        self._frames = Frames(reader, Splitter(MAX_ROW))
         self._writer = writer
         self._said = 0
         self._taken = 0
         self._room = asyncio.Event()
-        self._heard_s = asyncio.get_running_loop().time()
+        self._greeted = asyncio.Event()
+        self._beat_s = 0.0
         self._ended = "it was closed"
 
     async def run(self) -> str:
         """Until it ends; why."""
-        relay = self._relay
-        config = relay.directory.config
-        self._writer.write(framed(RelayHello(VERSION, config.realm, config.name, relay.store.after)))
-        parts = [asyncio.ensure_future(part) for part in (self._read(), self._watch())]
+        relay, config = self._relay, self._relay.directory.config
+        last = sha256(relay.store.last).digest() if relay.store.last else b""
+        self._write(RelayHello(VERSION, config.realm, config.name, relay.store.after, True, last))
         try:
-            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-            for part in done:
-                part.result()
+            await run_parts(self._read(), self._give(), self._watch())
         except (OSError, TimeoutError, NoroshiError, *BAD_FRAME) as error:
             return str(error) or type(error).__name__
-        finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
         return self._ended
 
     async def _read(self) -> None:
-        splitter = Splitter(MAX_ROW)
-        giving: asyncio.Task[None] | None = None
-        try:
-            while data := await self._reader.read(READ_BYTES):
-                self._heard_s = asyncio.get_running_loop().time()
-                rows: list[RowFrame] = []
-                for payload in splitter.feed(data):
-                    frame = FROM_NODE.decode(payload)
-                    match frame:
-                        case RowFrame():
-                            rows.append(frame)
-                        case NodeHello():
-                            self._greeted(frame)
-                            giving = giving or asyncio.ensure_future(self._give())
-                        case TakenFrame(number=number):
-                            self._taken = max(self._taken, number)
-                            self._room.set()
-                        case ByeFrame(reason=reason):
-                            self._ended = reason
-                            return
-                        case PingFrame():
-                            pass
-                if rows:
-                    self._relay.taken(rows)
-        finally:
-            if giving is not None:
-                giving.cancel()
-                await asyncio.gather(giving, return_exceptions=True)
+        async for payloads in self._frames.batches():
+            rows: list[RowFrame] = []
+            for payload in payloads:
+                match FROM_NODE.decode(payload):
+                    case RowFrame() as row:
+                        rows.append(row)
+                    case NodeHello() as hello:
+                        self._hear(hello)
+                    case TakenFrame(number=number):
+                        self._taken = max(self._taken, number)
+                        self._room.set()
+                    case ByeFrame(reason=reason):
+                        self._ended = reason
+                        return
+                    case PingFrame():
+                        pass
+            if rows:
+                self._relay.taken(rows)
 
-    def _greeted(self, hello: NodeHello) -> None:
+    def _hear(self, hello: NodeHello) -> None:
+        """The node is there, and says where the relay's outbox ends."""
         self._relay.has_ended("")
         if self._relay.store.after > hello.upto:
             self._relay.store.begin_anew()  # the node goes on from another record, and gives all of it again
+        self._beat_s = hello.beat_s
         self._say(self._relay.desk.here(self._relay.clock.now_ns()))
+        self._greeted.set()
 
     async def _give(self) -> None:
         """Receipts, whenever there are some and the node has taken those before."""
         again = True
+        await self._greeted.wait()
         while True:
             self._relay.news.clear()
             for raw in self._relay.said(again=again):
@@ -337,11 +341,18 @@ class _NodeLine:
 
     def _say(self, raw: bytes) -> None:
         self._said += 1
-        self._writer.write(framed(SaidFrame(self._said, raw)))
+        self._write(SaidFrame(self._said, raw))
+
+    def _write(self, frame: Frame) -> None:
+        self._writer.write(framed(frame))
 
     async def _watch(self) -> None:
+        """Says as often as the node wants that the relay is there, and notices when the node is not."""
+        async with asyncio.timeout(HANDSHAKE_S):
+            await self._greeted.wait()
+        beats = self._beat_s > 0.0
         while True:
-            await asyncio.sleep(PING_EVERY_S)
-            self._writer.write(framed(PingFrame(self._relay.clock.now_ns())))
-            if asyncio.get_running_loop().time() - self._heard_s > DEAD_AFTER_S:
+            self._write(self._relay.beat() if beats else PingFrame(self._relay.clock.now_ns()))
+            await asyncio.sleep(max(self._beat_s, LEAST_BEAT_S) if beats else PING_EVERY_S)
+            if self._frames.silent_s > DEAD_AFTER_S:
                 raise TimeoutError(f"nothing was heard for {DEAD_AFTER_S:.0f} s")

@@ -1,7 +1,8 @@
-"""A node's door for its relays: mutual TLS with pinned certificates, each relay its own outbox and nothing else.
+"""The node's door for its relays: TLS with admitted certificates; each gets its own outbox and nothing else.
 
 Who may come is in the directory (`relays/<name>.pem`, looked at again while the node runs); what it says counts only
 with a certificate of the partner's root. A relay that floods costs its own line: one statement at a time is taken of it.
+A relay of which nothing is heard for three seconds is told to the core as silent.
 
     relays = RelayServer(shell, directory, note)
     await relays.start()                 # raises OperatorError for a taken port
@@ -12,12 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+import msgspec
 
 from noroshi.errors import LocalError
-from noroshi.node.inputs import Received
+from noroshi.node.inputs import LinkChanged, Received
+from noroshi.service.lines import Frames, certificate_of, run_parts
 from noroshi.service.link_keys import fingerprint, server_context
 from noroshi.service.node_dir import NodeDir
 from noroshi.service.ports import listen_on
@@ -27,6 +33,7 @@ from noroshi.service.relay_frames import (
     FROM_RELAY,
     MAX_ROW,
     VERSION,
+    BeatFrame,
     ByeFrame,
     NodeHello,
     PingFrame,
@@ -38,22 +45,49 @@ from noroshi.service.relay_frames import (
     framed,
 )
 from noroshi.service.shell import NodeShell
-from noroshi.service.tls_door import HANDSHAKE_S, TlsDoor, peer_of
+from noroshi.service.tls_door import HANDSHAKE_S, TlsDoor, peer_of, streams
 from noroshi.sharing import RELAYS
+from noroshi.sharing.link import PING_EVERY_S, SILENT_AFTER_S
 
 PAGE_ROWS = 50
-PING_EVERY_S = 5.0
+
 DEAD_AFTER_S = 15.0
+"""A line on which nothing was heard for so long is given up: three times as long as relays of the first version wait
+between their pings."""
+
+WATCH_S = PING_EVERY_S / 4
+"""How often silence is looked for; a relay is told to be silent at most SILENT_AFTER_S after its last word."""
+
 LOOK_S = 2.0
 """How often it is looked for relays that were admitted or removed."""
+
+NEWS_S, BIG_NEWS_S = 10.0, 1.0
+"""A change in the number of connected last hops is told so long after the last; one of more than a tenth sooner."""
 
 MAX_RELAYS = 1024
 """Connections at once: every prefecture and every broadcaster of a nation, with a second relay each."""
 
-READ_BYTES = 65_536
+MAX_REASONS, MAX_REFUSED = 24, 1_000_000
+"""Reasons, and refusals of each, that are taken of one word of a relay."""
 
-DOOR = "relays"
-"""What this door is called where refusals are counted."""
+DOOR, HOPS_DOOR = "relays", "last hops"
+"""What this door, and those of the relays behind it, are called where refusals are counted."""
+
+State = Literal["up", "silent", "down", "removed"]
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What is known of one relay's line. at_s: when it was last heard; beats: whether it does so every second;
+    told: what the core was told.
+    """
+
+    at_s: float
+    beats: bool = True
+    hops: int = 0
+    told: State | None = None
+    told_hops: int = 0
+    told_s: float = 0.0
 
 
 class RelayServer:
@@ -67,9 +101,10 @@ class RelayServer:
         self._directory = directory
         self._names: dict[str, str] = {}
         self._lines: dict[str, asyncio.Task[None]] = {}
+        self._heard: dict[str, _Heard] = {}
         self._server: TlsDoor | None = None
         self._context: ssl.SSLContext | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._tending: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listens, where the node has an address for relays. Raises OperatorError when the port is taken."""
@@ -80,19 +115,21 @@ class RelayServer:
         self._context = server_context(certificate, key, [])
         self._look()
         listening = listen_on(address.host, address.port, "relays", "relays.port")
-        self._server = TlsDoor(listening, self._context, self._accepted, DOOR, self.shell.doors)
-        self._looking = asyncio.ensure_future(self._keep_looking())
+        self._server = TlsDoor(listening, self._context, streams(self._accepted), DOOR, self.shell.doors)
+        self._tending = asyncio.ensure_future(run_parts(self._keep_looking(), self._keep_watching()))
 
     async def close(self) -> None:
         """Ends all lines."""
-        if self._looking is not None:
-            self._looking.cancel()
+        tasks = list(self._lines.values())
+        if self._tending is not None:
+            tasks.append(self._tending)
         if self._server is not None:
             self._server.close()
-        lines = list(self._lines.values())
-        for line in lines:
-            line.cancel()
-        await asyncio.gather(*lines, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # Who may come
 
     def _look(self) -> None:
         """Takes the certificates that are in the directory now; lines of relays that are gone from it end."""
@@ -108,19 +145,68 @@ class RelayServer:
                 self.note(f"the certificate of the relay {name} is damaged: {error}")
         gone = set(self._names.values()) - set(found.values())
         self._names = found
+        for name in found.values():
+            self._heard.setdefault(name, _Heard(asyncio.get_running_loop().time()))
         for name in gone:
             if name in self._lines:
                 self._lines[name].cancel()
+            if self._heard.pop(name).told is not None:
+                self._tell(name, "removed", None)
 
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             self._look()
 
+    # Who is heard
+
+    async def _keep_watching(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            now_s = asyncio.get_running_loop().time()
+            for name, heard in self._heard.items():
+                self._judge(name, heard, now_s)
+
+    def _judge(self, name: str, heard: _Heard, now_s: float) -> None:
+        """Tells the core what has become of one relay's line, where that is news."""
+        has_line = name in self._lines
+        silent = now_s - heard.at_s > (SILENT_AFTER_S if heard.beats else DEAD_AFTER_S) - WATCH_S
+        if silent:
+            state: State = "silent" if has_line else "down"
+        elif has_line:
+            state = "up"
+        else:
+            return  # it may be back in a moment
+        moved = abs(heard.hops - heard.told_hops)
+        since_s = now_s - heard.told_s
+        news = state != heard.told or (state == "up" and moved and since_s >= NEWS_S)
+        if news or (state == "up" and moved > heard.told_hops / 10 and since_s >= BIG_NEWS_S):
+            heard.told, heard.told_hops, heard.told_s = state, heard.hops, now_s
+            self._tell(name, state, heard.hops if state == "up" else None)
+
+    def heard(self, name: str, *, beats: bool | None = None, hops: int | None = None) -> None:
+        """Something was heard of a relay."""
+        found = self._heard.get(name)
+        if found is None:
+            return
+        found.at_s = asyncio.get_running_loop().time()
+        found.beats = found.beats if beats is None else beats
+        found.hops = found.hops if hops is None else hops
+        if found.told != "up":
+            self._judge(name, found, found.at_s)
+
+    def _tell(self, name: str, state: State, hops: int | None) -> None:
+        with contextlib.suppress(LocalError):  # a node that takes nothing more need not hear of its relays
+            self.shell.offer(
+                LinkChanged(
+                    party=f"{RELAYS}{name}", state=state, hops=msgspec.UNSET if hops is None else hops
+                )
+            )
+
+    # Lines
+
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
-        raw = tls.getpeercert(binary_form=True) if tls is not None else None
-        name = self._names.get(hashlib.sha256(raw or b"").hexdigest())
+        name = self._names.get(certificate_of(writer))
         task = asyncio.current_task()
         if name is None or task is None or len(self._lines) >= MAX_RELAYS:
             full = "too-many-relays" if name is not None else "unknown-certificate"
@@ -155,24 +241,24 @@ class _Line:
     def __init__(
         self, server: RelayServer, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        self._server = server
         self._shell = server.shell
         self._note = server.note
         self._name = name
         self._party = f"{RELAYS}{name}"
-        self._reader = reader
+        self._frames = Frames(reader, Splitter(MAX_ROW))
+        self._batches = self._frames.batches()
         self._writer = writer
-        self._heard_s = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
         """Until it ends. Raises what ended it."""
-        splitter = Splitter(MAX_ROW)
         async with asyncio.timeout(HANDSHAKE_S):
             first: list[bytes] = []
             while not first:
-                data = await self._reader.read(READ_BYTES)
-                if not data:
+                batch = await anext(self._batches, None)
+                if batch is None:
                     return
-                first = splitter.feed(data)
+                first = batch
         hello = FROM_RELAY.decode(first.pop(0))
         realm, node = self._shell.genesis.realm, self._shell.genesis.node
         if not isinstance(hello, RelayHello) or hello.version != VERSION:
@@ -183,31 +269,32 @@ class _Line:
             self._shell.doors.count(DOOR, self._name, "another-realm-or-name")
             self._bye(f"this is {node} in {realm}, and the line belongs to the relay {self._name}")
             return
-        upto = self._upto(max(hello.after, 0))
-        self._writer.write(framed(NodeHello(VERSION, realm, node, upto, self._shell.clock.now_ns())))
-        after = hello.after if 0 <= hello.after <= upto else 0
+        after = self._after(hello)
+        upto = self._upto(after)
+        now_ns = self._shell.clock.now_ns()
+        self._writer.write(framed(NodeHello(VERSION, realm, node, upto, now_ns, PING_EVERY_S)))
+        self._server.heard(self._name, beats=hello.beats, hops=0)
+        after = after if after <= upto else 0
         self._note(f"the relay {self._name} is connected, and has up to row {after}")
-        parts = [
-            asyncio.ensure_future(part)
-            for part in (self._send(after), self._read(splitter, first), self._watch())
-        ]
-        try:
-            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-            for part in done:
-                part.result()
-        finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+        await run_parts(self._send(after), self._read(first), self._watch())
 
     def _bye(self, reason: str) -> None:
         self._writer.write(framed(ByeFrame(reason)))
+
+    def _after(self, hello: RelayHello) -> int:
+        """After which row it goes on: none, where its last one is not ours."""
+        after = min(max(hello.after, 0), 1 << 62)
+        if after and hello.last:
+            rows = self._shell.store.outbox(self._party, after - 1, 1)
+            if rows and rows[0].number == after and sha256(rows[0].data).digest() != hello.last:
+                return 0
+        return after
 
     def _upto(self, after: int) -> int:
         """The last durable row of its outbox: at least `after`, when there is one with that number."""
         store = self._shell.store
         upto = store.base(self._party)[0]
-        at = min(max(after - 1, 0), 1 << 62)
+        at = max(after - 1, 0)
         if rows := store.outbox(self._party, at, 1):
             upto = rows[0].number
         elif at:  # it follows another record
@@ -231,23 +318,29 @@ class _Line:
         finally:
             self._shell.unfollow(self._party, wake)
 
-    async def _read(self, splitter: Splitter, payloads: list[bytes]) -> None:
-        while True:
-            for payload in payloads:
-                frame = FROM_RELAY.decode(payload)
-                if isinstance(frame, SaidFrame):
-                    given = Received(party=self._party, number=0, raw=frame.raw)
+    async def _read(self, payloads: list[bytes]) -> None:
+        await self._take(payloads)
+        async for batch in self._batches:
+            self._server.heard(self._name)
+            await self._take(batch)
+
+    async def _take(self, payloads: list[bytes]) -> None:
+        for payload in payloads:
+            match FROM_RELAY.decode(payload):
+                case SaidFrame(number=number, raw=raw):
+                    given = Received(party=self._party, number=0, raw=raw)
                     answer = await self._shell.give(given)
-                    self._writer.write(framed(TakenFrame(frame.number, answer.outcome)))
-            data = await self._reader.read(READ_BYTES)
-            if not data:
-                return
-            self._heard_s = asyncio.get_running_loop().time()
-            payloads = splitter.feed(data)
+                    self._server.heard(self._name)  # what it has said since waits for us
+                    self._writer.write(framed(TakenFrame(number, answer.outcome)))
+                case BeatFrame(hops=hops, refused=refused):
+                    self._server.heard(self._name, beats=True, hops=hops)
+                    for reason, count in list(refused.items())[:MAX_REASONS]:
+                        many = max(0, min(count, MAX_REFUSED))
+                        self._shell.doors.count(HOPS_DOOR, self._name, reason[:64], many)
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(PING_EVERY_S)
             self._writer.write(framed(PingFrame(self._shell.clock.now_ns())))
-            if asyncio.get_running_loop().time() - self._heard_s > DEAD_AFTER_S:
+            if self._frames.silent_s > DEAD_AFTER_S:
                 raise TimeoutError(f"nothing was heard for {DEAD_AFTER_S:.0f} s")

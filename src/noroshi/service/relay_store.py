@@ -20,7 +20,12 @@ from typing import Self
 from noroshi.errors import LocalError, OperatorError
 
 _SCHEMA = """
-create table if not exists rows (number integer primary key, data blob not null);
+create table if not exists rows (
+  number integer primary key, data blob not null, taken_ns integer not null default 0
+);
+create table if not exists signatures (
+  of blob not null, hop integer not null, signature blob not null, primary key (of, hop)
+) without rowid;
 create table if not exists receipts (
   of blob primary key, sequence integer not null, passed blob not null, received blob not null,
   first_ns integer not null, last_ns integer not null
@@ -55,6 +60,8 @@ class RelayStore:
             self._rows.execute("pragma journal_mode = wal")
             self._rows.execute("pragma synchronous = full")
             self._rows.executescript(_SCHEMA)
+            if "taken_ns" not in {row[1] for row in self._rows.execute("pragma table_info(rows)")}:
+                self._rows.execute("alter table rows add column taken_ns integer not null default 0")
             self._lazy = sqlite3.connect(path, isolation_level=None)
             self._lazy.execute("pragma synchronous = off")
         except sqlite3.Error as error:
@@ -78,13 +85,19 @@ class RelayStore:
         found = self._rows.execute("select value from place where name = 'after'").fetchone()
         return int(found[0]) if found else 0
 
-    def add(self, rows: Iterable[tuple[int, bytes]]) -> None:
-        """Makes rows durable, all or none. Raises LocalError."""
+    @property
+    def last(self) -> bytes:
+        """The last row that is durable here; empty before the first."""
+        found = self._rows.execute("select data from rows where number = ?", (self.after,)).fetchone()
+        return bytes(found[0]) if found else b""
+
+    def add(self, rows: Iterable[tuple[int, bytes]], now_ns: int) -> None:
+        """Makes rows durable, all or none, with the time at which they came. Raises LocalError."""
         try:
             with self._rows:
                 self._rows.execute("begin immediate")
                 for number, data in rows:
-                    self._rows.execute("insert or replace into rows values (?, ?)", (number, data))
+                    self._rows.execute("insert or replace into rows values (?, ?, ?)", (number, data, now_ns))
                     self._rows.execute("insert or replace into place values ('after', ?)", (number,))
                     self._rows.execute("delete from rows where number <= ?", (number - KEPT_ROWS,))
         except sqlite3.Error as error:
@@ -99,18 +112,35 @@ class RelayStore:
             self._rows.execute("delete from rows")
             self._rows.execute("delete from place where name = 'after'")
 
-    def rows(self) -> Iterator[tuple[int, bytes]]:
-        """All rows, in order."""
-        yield from self._rows.execute("select number, data from rows order by number")
+    def rows(self) -> Iterator[tuple[int, bytes, int]]:
+        """All rows, in order, and when they came; 0 for those of before that was kept."""
+        yield from self._rows.execute("select number, data, taken_ns from rows order by number")
 
-    def note(self, many: Iterable[Receipted]) -> None:
-        """Keeps what is known of receipts; after a loss of power the last of it may be missing."""
+    def note(self, many: Iterable[Receipted], signatures: Iterable[tuple[bytes, int, bytes]] = ()) -> None:
+        """Keeps what is known of receipts, and last hops' own signatures under them: message, last hop, signature.
+
+        After a loss of power the last of it may be missing.
+        """
         self._lazy.execute("begin immediate")
         self._lazy.executemany(
             "insert or replace into receipts values (?, ?, ?, ?, ?, ?)",
             [(one.of, one.sequence, one.passed, one.received, one.first_ns, one.last_ns) for one in many],
         )
+        self._lazy.executemany("insert or ignore into signatures values (?, ?, ?)", signatures)
         self._lazy.execute("commit")
+
+    def forget(self, known: Iterable[bytes]) -> None:
+        """Lets go of receipts and signatures of messages that are no longer known."""
+        kept = set(known)
+        gone = [(of,) for (of,) in self._rows.execute("select of from receipts") if of not in kept]
+        self._lazy.execute("begin immediate")
+        self._lazy.executemany("delete from receipts where of = ?", gone)
+        self._lazy.executemany("delete from signatures where of = ?", gone)
+        self._lazy.execute("commit")
+
+    def signatures(self) -> Iterator[tuple[bytes, int, bytes]]:
+        """All signatures of last hops: message, last hop, signature."""
+        yield from self._rows.execute("select of, hop, signature from signatures order by of, hop")
 
     def receipts(self) -> Iterator[Receipted]:
         """What was noted."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from noroshi.command.hop_keys import Enrolled, sign_roster
 from noroshi.command.warrant import Warrant, warranted
 from noroshi.errors import InputError, OperatorError
 from noroshi.messages import Certificate, Ed25519, certify
@@ -189,6 +190,10 @@ class RootDir:
     def sign_areas(self, given: AreaList, ask: Ask | None = None) -> bytes:
         """An agency's own areas as this partner's nodes take them."""
         return sign_areas(given, self.partner, self.realm, Ed25519(), self._key(ask).seed)
+
+    def sign_roster(self, given: Enrolled, ask: Ask | None = None) -> bytes:
+        """The last hops of a roster that sign, as this partner's nodes and relays take it."""
+        return sign_roster(given, self.partner, self.realm, Ed25519(), self._key(ask).seed)
 
     def sign_warrant(self, warrant: Warrant, ask: Ask | None = None) -> bytes:
         """A warrant of this partner as its nodes take it. Raises OperatorError when it is somebody else's."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from noroshi.documents import Document
-from noroshi.errors import InputError
 from noroshi.exercise.cast import Cast
 from noroshi.exercise.setting import LoadedSetting, Setting, cast_of_setting, check_setting, load_setting
 from noroshi.service.area_files import areas_beside
-from noroshi.service.exercise_files import read_structure, structure_of
+from noroshi.service.exercise_files import structure_of
+from noroshi.service.files import given_text
+from noroshi.service.structure_files import read_structure
 from noroshi.structure import Catalogue, Structure
 from noroshi.warning import AreaList
 
@@ -58,24 +58,8 @@ class ReadSetting:
 
 def read_setting(given: str) -> ReadSetting:
     """The setting in a file. Raises InputError."""
-    loaded = load_setting(_text(Path(given)), given)
+    loaded = load_setting(given_text(given, "give a file of a setting", most=MAX_BYTES), given)
     catalogue, structure = read_structure(structure_of(loaded.document, loaded.setting.structure, given))
     check_setting(loaded, structure, catalogue)
     areas = areas_beside(given, {one.id: one.areas for one in loaded.setting.partners})
     return ReadSetting(loaded, structure, catalogue, areas)
-
-
-def _text(path: Path) -> str:
-    hint = "give a file of a setting"
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise InputError(str(path), None, "", f"larger than {MAX_BYTES} bytes", hint)
-        return raw.decode()
-    except FileNotFoundError:
-        raise InputError(str(path), None, "", "there is no such file", hint) from None
-    except UnicodeDecodeError:
-        raise InputError(str(path), None, "", "not readable as UTF-8", "save the file as UTF-8") from None
-    except OSError as error:
-        raise InputError(str(path), None, "", f"it cannot be read: {error.strerror}", hint) from None

@@ -79,11 +79,12 @@ class Supervisor:
         }
         self._children = children
         self._restart = restart
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> dict[str, Ready]:
         """Starts all and waits until each listens. Raises NodeEndedError with the sentence of one that cannot."""
-        self._tasks = [asyncio.create_task(child.keep(self._restart)) for child in self._children.values()]
+        for name in self._children:
+            self.up(name)
         try:
             found = await asyncio.gather(*(self.until_ready(name) for name in self._children))
         except BaseException:
@@ -116,11 +117,26 @@ class Supervisor:
         """Lets a frozen node go on."""
         self._signal(name, signal.SIGCONT)
 
+    async def down(self, name: str) -> None:
+        """Stops a node in order and leaves it so until `up`; its files may be changed meanwhile."""
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self._children[name].stop()
+
+    def up(self, name: str) -> None:
+        """Starts a node that is down, or that has ended for good."""
+        child = self._children[name]
+        child.forget_ready()
+        self._tasks[name] = asyncio.create_task(child.keep(self._restart))
+
     async def stop(self) -> None:
         """Stops all, and waits until they have ended."""
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(child.stop() for child in self._children.values()))
 
     async def __aenter__(self) -> Self:

@@ -1,9 +1,9 @@
-"""A listener with TLS whose handshakes are bounded in number and in time.
+"""A listener whose handshakes, of TLS mostly, are bounded in number and in time.
 
 Who connects and does not finish the handshake goes after a few seconds, or as soon as there are too many such: the one
 that has waited longest first. So half handshakes take no descriptors from anybody else. What failed is counted.
 
-    door = TlsDoor(listening, context, accepted, "link", shell.doors)
+    door = TlsDoor(listening, context, streams(accepted), "link", shell.doors)
     door.close()
 """
 
@@ -15,8 +15,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-
-from noroshi.service.doors import Doors
+from typing import Protocol
 
 HANDSHAKE_S = 5.0
 """Longest TLS handshake, and longest wait for the other side's first words."""
@@ -31,24 +30,47 @@ FULL_PAUSE_S = 0.2
 READ_BYTES = 1 << 16
 
 Accepted = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Make = Callable[[], asyncio.BaseProtocol]
+
+
+class Counting(Protocol):
+    """Counts what is refused."""
+
+    def count(self, entrance: str, source: str, reason: str) -> None:
+        """Counts something that was refused."""
+
+
+def streams(accepted: Accepted) -> Make:
+    """Connections as streams. accepted: is run for each whose handshake is done."""
+
+    def make() -> asyncio.StreamReaderProtocol:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=READ_BYTES, loop=loop)
+        return asyncio.StreamReaderProtocol(reader, accepted, loop=loop)
+
+    return make
 
 
 class TlsDoor:
-    """One listening socket. accepted: is run for each connection whose handshake is done."""
+    """One listening socket. context: None for connections without TLS; make: gives the protocol of each; most:
+    handshakes at one time.
+    """
 
     def __init__(
         self,
         listening: socket.socket,
-        context: ssl.SSLContext,
-        accepted: Accepted,
+        context: ssl.SSLContext | None,
+        make: Make,
         entrance: str,
-        doors: Doors,
+        doors: Counting,
         *,
         backlog: int = 100,
+        most: int = MAX_HANDSHAKES,
     ) -> None:
         self._listening = listening
         self._context = context
-        self._accepted = accepted
+        self._make = make
+        self._most = most
         self._entrance = entrance
         self._doors = doors
         self._loop = asyncio.get_running_loop()
@@ -79,7 +101,7 @@ class TlsDoor:
                 self._loop.call_later(FULL_PAUSE_S, self._again)
                 return
             accepted.setblocking(False)
-            if len(self._handshakes) >= MAX_HANDSHAKES:
+            if len(self._handshakes) >= self._most:
                 next(iter(self._handshakes)).cancel()
             task = asyncio.ensure_future(self._begin(accepted, str(address[0])))
             self._handshakes[task] = None
@@ -90,12 +112,11 @@ class TlsDoor:
             self._loop.add_reader(self._listening, self._take)
 
     async def _begin(self, accepted: socket.socket, host: str) -> None:
-        reader = asyncio.StreamReader(limit=READ_BYTES, loop=self._loop)
-        protocol = asyncio.StreamReaderProtocol(reader, self._accepted, loop=self._loop)
         try:
             await self._loop.connect_accepted_socket(
-                lambda: protocol, accepted, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S
-            )
+                self._make, accepted, ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE_S if self._context is not None else None,
+            )  # fmt: skip
         except (OSError, ssl.SSLError, TimeoutError) as error:
             self._doors.count(self._entrance, host, _reason(error))
             accepted.close()

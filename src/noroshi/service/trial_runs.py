@@ -8,23 +8,21 @@ A run follows from its file and its seed alone, so that any number of workers gi
 
 from __future__ import annotations
 
-import json
+import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
 from typing import Any
 
 import msgspec
 
-from noroshi.errors import NoroshiError, OperatorError
+from noroshi.errors import NoroshiError
 from noroshi.exercise import background
 from noroshi.exercise.audit import audit
 from noroshi.exercise.background_parts import Background
 from noroshi.exercise.coalition import found
-from noroshi.exercise.costing import Price, priced
+from noroshi.exercise.costing import priced
 from noroshi.exercise.draws import entropy
 from noroshi.exercise.evidence import Evidence
 from noroshi.exercise.judge import judge
@@ -38,11 +36,8 @@ from noroshi.messages import KeyedHash
 from noroshi.review import measure, open_log
 from noroshi.service.exercise_files import Staged, stage
 from noroshi.service.resources import packaged_places
+from noroshi.service.trial_document import Row, broken_off, judged_rows, price_row, unmet, whole
 from noroshi.tracking import warm
-
-SCHEMA = "noroshi.trials/1"
-
-TRIALS = "trials.json"
 
 MAX_RUNS = 100_000
 """Of one scenario: more would take days."""
@@ -71,7 +66,12 @@ class _Hall:
         if staged.scenario.background is not None:
             return self._study(staged, staged.scenario.background, trial.seed)
         scenario = varied(staged.scenario, trial.seed)
-        head = {"scenario": scenario.id, "file": staged.loaded.document.file, "seed": trial.seed}
+        head = {
+            "scenario": scenario.id,
+            "file": staged.loaded.document.file,
+            "played": "fast",
+            "seed": trial.seed,
+        }
         try:
             digest, evidence = self._evidence(staged, scenario, trial.seed)
             judged = judge(
@@ -82,23 +82,23 @@ class _Hall:
                 scenario.costs, evidence, lambda off: self._again(staged, scenario, trial.seed, off)
             )
         except (NoroshiError, ArithmeticError, LookupError, ValueError, AssertionError) as error:
-            sentence = error.sentence() if isinstance(error, NoroshiError) else repr(error)
-            row = {"id": "played", "met": False, "detail": f"the run broke off: {sentence}", "cites": []}
-            return {**head, "outcome": "failed", "expectations": [row], "costs": [], "digest": ""}
+            return {**head, **broken_off(error)}
         return {
             **head,
             "outcome": "held" if all(one.met for one in judged) else "failed",
-            "expectations": [
-                {"id": one.id, "met": one.met, "detail": one.detail, "cites": list(one.cites)}
-                for one in judged
-            ],
-            "costs": [_price(one) for one in prices],
+            "expectations": judged_rows(judged),
+            "costs": [price_row(one) for one in prices],
             "digest": digest,
         }
 
     def _study(self, staged: Staged, days: Background, seed: int) -> dict[str, Any]:
         """The days of one seed: each of their episodes played, with notices and without where that matters."""
-        head = {"scenario": staged.scenario.id, "file": staged.loaded.document.file, "seed": seed}
+        head = {
+            "scenario": staged.scenario.id,
+            "file": staged.loaded.document.file,
+            "played": "fast",
+            "seed": seed,
+        }
         plan = background.episodes(staged.scenario, seed)
         found: dict[tuple[int, bool], background.Outcome] = {}
         for episode in plan:
@@ -145,44 +145,23 @@ def run_trials(
 ) -> dict[str, Any]:
     """Plays each scenario `runs` times, with the seeds from `seed` on (each scenario's own, if None); the document.
 
-    Raises InputError for a scenario that cannot be played.
+    After Ctrl-C it has the runs that were made. All files are read before anything is played: raises InputError for one
+    that cannot be.
     """
     global _hall
     staged = tuple(stage(file, structure, seed) for file in files)
     trials = [_Trial(index, one.seed + run) for index, one in enumerate(staged) for run in range(runs)]
     warm()
     _hall = _Hall(staged, decode(packaged_places()))
-    done: list[dict[str, Any]] = []
-    for row in _played(trials, workers):
-        done.append(row)
-        if row["outcome"] != "held":
-            unmet = next(one for one in row["expectations"] if not one["met"])
-            say(f"{row['scenario']} with seed {row['seed']}: {unmet['id']}: {unmet['detail']}")
-        elif len(done) % runs == 0:
-            say(f"{row['scenario']}: played {runs} times, {len(done)} of {len(trials)} in all")
-    tables = [
-        _table(one.scenario, done[index * runs : (index + 1) * runs]) for index, one in enumerate(staged)
-    ]
-    return {
-        "schema": SCHEMA,
-        "outcome": "held" if all(row["outcome"] == "held" for row in done) else "failed",
-        "scenarios": tables,
-        "runs": done,
-    }
-
-
-def write_trials(folder: Path, document: Mapping[str, Any]) -> Path:
-    """Writes the document into a folder. Raises OperatorError where it cannot."""
-    path = folder / TRIALS
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OperatorError(
-            "write the results", subject=str(path), cause=error.strerror or str(error),
-            hint="choose a folder that you may write with --out",
-        ) from None  # fmt: skip
-    return path
+    done: list[Row] = []
+    with contextlib.suppress(KeyboardInterrupt):
+        for row in _played(trials, workers):
+            done.append(row)
+            if row["outcome"] != "held":
+                say(unmet(row))
+            elif len(done) % runs == 0:
+                say(f"{row['scenario']}: played {runs} times, {len(done)} of {len(trials)} in all")
+    return whole("fast", [one.scenario for one in staged], runs, done)
 
 
 def _played(trials: Sequence[_Trial], workers: int) -> Iterator[dict[str, Any]]:
@@ -202,61 +181,3 @@ def _leave_interrupts() -> None:
 def _run(trial: _Trial) -> dict[str, Any]:
     assert _hall is not None  # set before any run
     return _hall.run(trial)
-
-
-def _table(scenario: Scenario, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the runs of one scenario come to."""
-    failed = [row["seed"] for row in rows if row["outcome"] != "held"]
-    return {
-        "scenario": scenario.id,
-        "title": scenario.title,
-        "mirror_of": scenario.mirror_of,
-        "rules": list(scenario.rules),
-        "runs": len(rows),
-        "held": len(rows) - len(failed),
-        "failed_seeds": failed,
-        "costs": [_summed(one, rows) for one in _cost_ids(rows)],
-        **({"background": background.together(studies)} if (studies := _studies(rows)) else {}),
-    }
-
-
-def _cost_ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(one["id"] for row in rows for one in row["costs"]))
-
-
-def _studies(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [row["background"] for row in rows if "background" in row]
-
-
-def _summed(cost: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One rule's cost over all runs. delay: of those in which both came; missed: the share that the rule lost."""
-    found = [one for row in rows for one in row["costs"] if one["id"] == cost]
-    delays = sorted(one["delay"] for one in found if one["delay"] is not None)
-    first = found[0]
-    return {
-        "id": cost,
-        "rule": first["rule"],
-        "measure": first["measure"],
-        "runs": len(found),
-        "measured": len(delays),
-        "delay": round(median(delays), 3) if delays else None,
-        "least": delays[0] if delays else None,
-        "most": delays[-1] if delays else None,
-        "missed_share": round(sum(1 for one in found if one["missed"]) / len(found), 4),
-    }
-
-
-def _price(one: Price) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "rule": one.rule,
-        "measure": one.measure,
-        "with": _rounded(one.took),
-        "without": _rounded(one.spared),
-        "delay": _rounded(one.delay),
-        "missed": one.missed,
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

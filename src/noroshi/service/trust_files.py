@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from noroshi.clock import NEVER
+from noroshi.command.hop_keys import Enrolled, open_roster
 from noroshi.command.warrant import Warrant
 from noroshi.command.warrant import opened as opened_warrant
 from noroshi.errors import InputError, OperatorError
@@ -46,10 +47,11 @@ POLICY_SUFFIX = ".policy"
 AREAS_SUFFIX = ".areas"
 WARRANT_SUFFIX = ".warrant"
 TEMPLATES_SUFFIX = ".templates"
-GIVEN = "given"
+ROSTER_SUFFIX = ".roster"
+GIVEN, REFUSED = "given", "refused"
 _WRONG = "ask who made it for a whole one"
 
-Given = TypeVar("Given", Policy, AreaList, Warrant)
+Given = TypeVar("Given", Policy, AreaList, Warrant, Enrolled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class TrustFiles:
 
     def waiting(self) -> list[Path]:
         """Files that the node has not taken yet, in the order in which they were given."""
-        suffixes = (SUFFIX, POLICY_SUFFIX, AREAS_SUFFIX, WARRANT_SUFFIX, TEMPLATES_SUFFIX)
+        suffixes = (SUFFIX, POLICY_SUFFIX, AREAS_SUFFIX, WARRANT_SUFFIX, TEMPLATES_SUFFIX, ROSTER_SUFFIX)
         return sorted(path for suffix in suffixes for path in self.path.glob(f"*{suffix}"))
 
     def bundles(self) -> list[tuple[Path, Bundle]]:
@@ -154,6 +156,12 @@ class TrustFiles:
         warrant = self._opened(raw, opened_warrant, "warrant", "`noroshi alert warrant`")
         self._put(raw, WARRANT_SUFFIX)
         return warrant
+
+    def add_roster(self, raw: bytes) -> Enrolled:
+        """Puts a signed list of last hops where the node takes it from. Raises OperatorError as `_opened` does."""
+        given = self._opened(raw, open_roster, "roster", "`noroshi relay roster`")
+        self._put(raw, ROSTER_SUFFIX)
+        return given
 
     def _opened(self, raw: bytes, opener: Opener[Given], what: str, command: str) -> Given:
         """What our own root has signed.
@@ -266,8 +274,15 @@ class TrustFiles:
 
     def mark_given(self, path: Path) -> None:
         """The node has taken this file: it stays, and is not given again. Raises OSError."""
-        make_private(self.path / GIVEN)
-        path.rename(self.path / GIVEN / path.name)
+        self._move(path, GIVEN)
+
+    def mark_refused(self, path: Path) -> None:
+        """The node will never take this file, which has nothing of trust in it: it is put away. Raises OSError."""
+        self._move(path, REFUSED)
+
+    def _move(self, path: Path, folder: str) -> None:
+        make_private(self.path / folder)
+        path.rename(self.path / folder / path.name)
 
 
 def read_bundle_file(path: Path) -> Bundle:

@@ -177,6 +177,7 @@ class LinkSession:
         self._their_epoch = 0
         self._buffer = bytearray()
         self._greeting = False
+        self.repeated = 0  # rows that came again, and were dropped
         self._in = [_Lane() for _ in LANES]
         self._out = [_Lane() for _ in LANES]
 
@@ -343,6 +344,7 @@ class LinkSession:
         if number > lane.last + 1:
             raise self._wrong(f"row {number} came after {lane.last}")
         if number <= lane.last:
+            self.repeated += 1
             return None
         if lane.is_full(number_of_lane):
             raise self._wrong(f"more than {len(lane.sizes)} rows came without waiting for a receipt")

@@ -20,7 +20,7 @@ from hashlib import sha256
 import msgspec
 
 from noroshi.log import Cut, OutboxRow
-from noroshi.sharing.streams import EMPTY_HEAD, LANES, Position, head_after, stream_of
+from noroshi.sharing.streams import EMPTY_HEAD, LANES, Position, head_after, stream_of, streams_of
 
 STAFF = "staff"
 CAP_GATEWAY = "gateway:cap"
@@ -90,21 +90,16 @@ class Outboxes:
 
     def sent(self, party: str) -> Position:
         """Where a partner's streams end."""
-        ends = [self._end(party, lane) for lane in LANES]
-        return Position(
-            self.epochs.get(party, 0),
-            tuple(end.number for end in ends),  # type: ignore[arg-type]  # one per lane
-            tuple(end.head for end in ends),  # type: ignore[arg-type]  # likewise
-        )
+        a, b, c, d = self._ends(party)
+        numbers, heads = (a.number, b.number, c.number, d.number), (a.head, b.head, c.head, d.head)
+        return Position(self.epochs.get(party, 0), numbers, heads)
 
     def durable_there(self, party: str) -> Position:
         """How far a partner has receipted."""
-        ends = [self._end(party, lane) for lane in LANES]
-        return Position(
-            self.epochs.get(party, 0),
-            tuple(end.receipted for end in ends),  # type: ignore[arg-type]  # one per lane
-            tuple(end.receipted_head for end in ends),  # type: ignore[arg-type]  # likewise
-        )
+        a, b, c, d = self._ends(party)
+        upto = a.receipted, b.receipted, c.receipted, d.receipted
+        heads = a.receipted_head, b.receipted_head, c.receipted_head, d.receipted_head
+        return Position(self.epochs.get(party, 0), upto, heads)
 
     def defect(self, party: str, position: Position) -> str:
         """Why a partner cannot hold this of our streams, or an empty text. What it receipted long ago is not known."""
@@ -167,6 +162,10 @@ class Outboxes:
         if known is None:
             known = self.streams[name] = Stream()
         return known
+
+    def _ends(self, party: str) -> list[Stream]:
+        """The streams of a partner, one per lane."""
+        return [self.streams.get(name) or Stream() for name in streams_of(party)]
 
     def _end(self, party: str, lane: int) -> Stream:
         return self.streams.get(stream_of(party, lane)) or Stream()

@@ -26,7 +26,7 @@ from msgspec import Meta
 from noroshi.documents import Element, Path, suggest
 from noroshi.messages import KINDS, Label, Scheme, canonical
 from noroshi.messages.labels import CLASSIFICATIONS, USUAL_CLASSIFICATION, is_partner
-from noroshi.messages.signing import SIGNATURE_BYTES
+from noroshi.messages.rooted import open_rooted
 from noroshi.messages.trust import is_realm
 from noroshi.sharing.reduced import Grid
 from noroshi.structure.model import Content, Id
@@ -290,23 +290,9 @@ def sign(policy: Policy, scheme: Scheme, root_secret: bytes) -> bytes:
 
 def opened(raw: bytes, scheme: Scheme, root: bytes, *, partner: str, realm: str) -> Policy | str:
     """The policy in signed bytes, or why it is refused: form, signature, whose it is, and whether it can be used."""
-    try:
-        signed = _SIGNED.decode(raw)
-        same = canonical.encode(signed) == raw and len(raw) <= canonical.MAX_BYTES
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "malformed"
-    if not same:
-        return "not-canonical"
-    if len(signed.signature) != SIGNATURE_BYTES or not scheme.verify(
-        root, POLICY_DOMAIN + signed.payload, signed.signature
-    ):
-        return "bad-signature"
-    try:
-        policy = _POLICY.decode(signed.payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "malformed"
-    if canonical.encode(policy) != signed.payload:
-        return "not-canonical"
+    policy = open_rooted(raw, _SIGNED, _POLICY, POLICY_DOMAIN, scheme, root)
+    if isinstance(policy, str):
+        return policy
     if (policy.partner, policy.realm) != (partner, realm):
         return "foreign-policy"
     return "unusable-policy" if next(faults(policy), None) is not None else policy

@@ -21,6 +21,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from noroshi.messages import KINDS, Label, Message, labels, may_have
+from noroshi.messages.canonical import encode
 from noroshi.messages.labels import USUAL_CLASSIFICATION
 from noroshi.sharing.budgets import Spent
 from noroshi.sharing.policy import RECALL, Budget, Effect, Policy, default_policy
@@ -107,6 +108,20 @@ class ReleaseKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
+class Plain:
+    """What becomes of everything with one key. partners: who may have it, in order; hops: the neighbours to whom it
+    goes; the others: by partner, in canonical bytes, as the record of it holds them.
+    """
+
+    partners: tuple[str, ...]
+    hops: tuple[str, ...]
+    rules: msgspec.Raw
+    ways: msgspec.Raw
+    withheld: msgspec.Raw
+    denied_by: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
 class _Permit:
     """What terms, clearance and rules let a partner have. rule: empty where none of the policy's own has decided."""
 
@@ -150,6 +165,7 @@ class ReleasePolicy:
         self._audiences: dict[tuple[str, str, bool], tuple[Audience, ...]] = {}
         self._routes: dict[tuple[str, str, frozenset[str]], tuple[str, ...]] = {}
         self._onward: dict[ReleaseKey, dict[str, Allowed | Withheld]] = {}
+        self._plain: dict[ReleaseKey, Plain | None] = {}
         self._asked: tuple[ReleaseKey | None, dict[str, Allowed | Withheld]] = (None, {})
         self.neighbours = tuple(sorted(self._wires[own]))
         """Partners to whom this node has a link."""
@@ -175,7 +191,7 @@ class ReleasePolicy:
         """What decides where a message may go; kept beside a row that has not gone yet. cases: of any message."""
         envelope = message.envelope
         content = message.kind.content if message.kind is not None else None
-        released = tuple(one for one in cases if one.id == envelope.id)
+        released = tuple(one for one in cases if one.id == envelope.id) if cases else ()
         return ReleaseKey(envelope.origin, envelope.unit, envelope.kind, content, envelope.label, released)
 
     def onward(self, message: Message, partner: str, cases: Iterable[CaseRelease] = ()) -> Allowed | Withheld:
@@ -211,6 +227,33 @@ class ReleasePolicy:
             if full:
                 return Withheld("over-budget", full)
         return outcome
+
+    def plain(self, key: ReleaseKey) -> Plain | None:
+        """What becomes of everything with this key at all partners, where policy, structure and links alone say it.
+
+        None where something else has a say as well: a budget, a tear-line, or who was given what is recalled.
+        """
+        if key not in self._plain:
+            _kept(self._plain, key, self._find_plain(key))
+        return self._plain[key]
+
+    def _find_plain(self, key: ReleaseKey) -> Plain | None:
+        if key.kind == RECALL:
+            return None
+        partners = sorted(one for one in self._nations if one not in (self.own, key.origin))
+        outcomes = {partner: self.onward_key(key, partner) for partner in partners}
+        allowed = {name: one for name, one in outcomes.items() if isinstance(one, Allowed)}
+        if any(one.edition == "declared" or one.budgets for one in allowed.values()):
+            return None
+        withheld = {name: one for name, one in outcomes.items() if isinstance(one, Withheld)}
+        return Plain(
+            partners=tuple(allowed),
+            hops=tuple(dict.fromkeys(one.next_hop for one in allowed.values())),
+            rules=_packed({name: one.rule for name, one in allowed.items()}),
+            ways=_packed({name: one.next_hop for name, one in allowed.items()}),
+            withheld=_packed({name: one.reason for name, one in withheld.items()}),
+            denied_by=_packed({name: one.rule for name, one in withheld.items()}),
+        )
 
     def route(self, origin: str, partner: str, allowed: frozenset[str]) -> tuple[str, ...]:
         """The shortest way over links through allowed partners only; the same at every node. Empty if none."""
@@ -372,6 +415,10 @@ class ReleasePolicy:
                     seen.add(following)
                     ways.append((*way, following))
         return ()
+
+
+def _packed(found: dict[str, str]) -> msgspec.Raw:
+    return msgspec.Raw(encode(found))
 
 
 def _kept(cache: dict[K, V], key: K, value: V) -> V:

@@ -77,7 +77,7 @@ def stream_of(party: str, lane: int) -> str:
 
 def streams_of(party: str) -> tuple[str, ...]:
     """All streams of a party."""
-    return tuple(stream_of(party, lane) for lane in LANES) if party.startswith("partner:") else (party,)
+    return tuple([f"{party}/{name}" for name in _NAMES]) if party.startswith("partner:") else (party,)
 
 
 def party_of(stream: str) -> str:

@@ -106,7 +106,8 @@ def gate(track: TrackFilter, rows: Measurements, *, gate_score: float = GATE_SCO
     """
     if not len(rows) or not len(track):
         return None
-    distance, logdet = track.score(rows[np.argsort(rows.time_ns, kind="stable")])
+    in_order = rows if len(rows) == 1 else rows[np.argsort(rows.time_ns, kind="stable")]
+    distance, logdet = track.score(in_order)
     numbers = 2 * int((rows.model == INFRARED).sum()) + 3 * int((rows.model == RADAR).sum())
     numbers += int((rows.rate[:, 1] > 0).sum())
     return distance + logdet if distance <= chi_square_limit(numbers, gate_score) else None

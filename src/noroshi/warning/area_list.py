@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from noroshi.geo import Area, PlaceTable, RingError, from_rings_deg
 from noroshi.geo.frames import MEAN_RADIUS_M, wrap_longitude
 from noroshi.messages import Scheme, canonical
-from noroshi.messages.signing import SIGNATURE_BYTES
+from noroshi.messages.rooted import open_rooted
 from noroshi.warning.rules import WarningRules
 from noroshi.warning.watch import Floats, Ints, Region, Watch, lay_out, on_terms
 
@@ -108,19 +108,9 @@ def sign_areas(given: AreaList, partner: str, realm: str, scheme: Scheme, root_s
 
 def open_areas(raw: bytes, scheme: Scheme, root: bytes, *, partner: str, realm: str) -> AreaList | str:
     """The list in signed bytes, or why it is refused."""
-    try:
-        signed = _SIGNED.decode(raw)
-        if len(raw) > canonical.MAX_BYTES or canonical.encode(signed) != raw:
-            return "not-canonical"
-        if len(signed.signature) != SIGNATURE_BYTES or not scheme.verify(
-            root, AREAS_DOMAIN + signed.payload, signed.signature
-        ):
-            return "bad-signature"
-        payload = _PAYLOAD.decode(signed.payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "malformed"
-    if canonical.encode(payload) != signed.payload:
-        return "not-canonical"
+    payload = open_rooted(raw, _SIGNED, _PAYLOAD, AREAS_DOMAIN, scheme, root)
+    if isinstance(payload, str):
+        return payload
     if (payload.partner, payload.realm) != (partner, realm):
         return "foreign-areas"
     return payload.list if is_usable(payload.list) and _have_surfaces(payload.list) else "unusable-areas"

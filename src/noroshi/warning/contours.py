@@ -57,32 +57,37 @@ def contours(
 
     A level that is reached nowhere, or a fall too vague to draw, has none.
     """
-    found = []
-    for level in levels:
-        if course is not None and (rings := _passing(course, rules.pass_half_width_m, level)):
+    found, asked = [], tuple(levels)
+    if course is not None:
+        wide = beside_m(rules.pass_half_width_m, course.cross_sigma_m, np.array(asked)[:, None])
+    for number, level in enumerate(asked):
+        if course is not None and (rings := _passing(course, rules.pass_half_width_m, level, wide[number])):
             found.append(Contour("pass", level, rings))
         if fall is not None and (rings := _falling(fall, level)):
             found.append(Contour("fall", level, rings))
     return tuple(found)
 
 
-def beside_m(half_width_m: float, sigma_m: Floats, level: float) -> Floats:
-    """How far beside the mean track the probability of passing within the half-width is `level`; NaN where nowhere."""
-    sigma = np.maximum(sigma_m, MIN_SIGMA_M)
-    low, high = np.zeros(len(sigma)), half_width_m + 9.0 * sigma
+def beside_m(half_width_m: float, sigma_m: Floats, level: float | Floats) -> Floats:
+    """How far beside the mean track the probability of passing within the half-width is `level`; NaN where nowhere.
+
+    level: one, or a column (k, 1), for each of which there is then a row of the answer.
+    """
+    level, sigma = np.broadcast_arrays(level, np.maximum(sigma_m, MIN_SIGMA_M))
+    low, high = np.zeros(sigma.shape), half_width_m + 9.0 * sigma
     for _ in range(HALVINGS):
         middle = (low + high) / 2.0
         inside = _within(half_width_m, middle, sigma) >= level
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-    return np.where(_within(half_width_m, np.zeros(len(sigma)), sigma) >= level, low, np.nan)
+    return np.where(_within(half_width_m, np.zeros(sigma.shape), sigma) >= level, low, np.nan)
 
 
 def _within(half_width_m: float, beside: Floats, sigma: Floats) -> Floats:
     return np.asarray(ndtr((half_width_m - beside) / sigma) - ndtr((-half_width_m - beside) / sigma))
 
 
-def _passing(course: GroundTrack, half_width_m: float, level: float) -> tuple[Ring, ...]:
-    wide = beside_m(half_width_m, course.cross_sigma_m, level)
+def _passing(course: GroundTrack, half_width_m: float, level: float, wide: Floats) -> tuple[Ring, ...]:
+    """wide: how far beside each vertex the level is reached."""
     drawn = np.flatnonzero(np.nan_to_num(wide) >= LEAST_M)
     if not len(drawn):
         return ()

@@ -119,7 +119,7 @@ def ellipse_rings(
     if reach_m[0] <= 0.0 or reach_m[1] > MAX_HALF_WIDTH_M:
         return _rings(ellipse(latitude_rad, longitude_rad, covariance_m2, probability), float(reach_m[0]))
     east, north = axes @ (reach_m[:, None] * np.stack((np.cos(_TURN), np.sin(_TURN))))
-    if float(np.linalg.det(axes)) < 0.0:
+    if axes[0, 0] * axes[1, 1] < axes[0, 1] * axes[1, 0]:
         east, north = east[::-1], north[::-1]
     outline = destination(latitude_rad, longitude_rad, np.arctan2(east, north), np.hypot(east, north))
     plain = _closed(*outline, longitude_rad)

@@ -3,9 +3,11 @@
 Nothing else ever reaches the public. The exercise's words are templates of their own: each begins with the mark,
 and instead of an order to act they say that nobody need act. `{regions}` and `{window}` are all that is filled in.
 A set holds every case in every language, the corrections and the all-clear among them, so that none is missing on the
-day; a node drafts from a set only when somebody entitled has approved its digest.
+day; a node drafts from a set only when somebody entitled has approved its digest. A set may hold the words for other
+agencies' hazards as well; one without them says nothing on their word.
 
     packaged("exercise").digest                  # 32 bytes: what is approved
+    with_hazards("exercise").hazards             # the same, and the words for hazards
     next(faults(own), None)                      # what makes a set unusable
 """
 
@@ -24,12 +26,17 @@ from msgspec import Meta
 from noroshi.documents import Element, Path
 from noroshi.gateways.realm import check_realm_text, realm_kind
 from noroshi.messages.canonical import encode
+from noroshi.warning import hazard_words
+from noroshi.warning.hazard_words import HAZARD_CASES, HazardCase
 
 Case = Literal["pass", "fall", "passed", "false", "superseded"]
 RealmKind = Literal["real", "exercise"]
 CASES: tuple[Case, ...] = get_args(Case)
 
 VERSION = 1
+HAZARD_VERSION = 2
+"""Of the packaged set that has the words for hazards; those of the first are in it unchanged."""
+
 SCHEMA: Literal["noroshi.templates/1"] = "noroshi.templates/1"
 DOMAIN = b"noroshi templates 1\x00"
 
@@ -52,6 +59,15 @@ NEEDED: Mapping[Case, frozenset[str]] = MappingProxyType(
     }
 )
 """What must stand in a case's description: nobody is told to act, or that they need not, without saying where."""
+
+HAZARD_FILLED = FILLED | {"agency"}
+HAZARD_NEEDED: Mapping[HazardCase, frozenset[str]] = MappingProxyType(
+    {
+        case: HAZARD_FILLED if case in ("issued", "updated") else frozenset({"agency", "regions"})
+        for case in HAZARD_CASES
+    }
+)
+"""Of texts on another agency's word: each says on whose."""
 
 Words = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
@@ -214,7 +230,8 @@ _AUTOMATIC: Mapping[RealmKind, Mapping[str, str]] = MappingProxyType(
 
 class TemplateSet(Element, frozen=True, kw_only=True):
     """All public words of one kind of realm. cases: by case and language; automatic: the line, by language, of an alert
-    that was issued automatically. version: a number for people; what is approved is the digest.
+    that was issued automatically. version: a number for people; what is approved is the digest. hazards: what is said on
+    another agency's word, by kind, case and language; nothing is, where there are none.
     """
 
     schema: Literal["noroshi.templates/1"]
@@ -222,6 +239,7 @@ class TemplateSet(Element, frozen=True, kw_only=True):
     version: Annotated[int, Meta(ge=1, lt=2**31)]
     cases: dict[Case, dict[str, Template]]
     automatic: dict[str, Words]
+    hazards: dict[str, dict[HazardCase, dict[str, Template]]] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def digest(self) -> bytes:
@@ -252,6 +270,29 @@ def packaged(kind: RealmKind) -> TemplateSet:
         cases={case: {language: words[case, language] for language in LANGUAGES} for case in CASES},
         automatic=dict(_AUTOMATIC[kind]),
     )
+
+
+def with_hazards(kind: RealmKind) -> TemplateSet:
+    """The packaged set that has words for other agencies' hazards too: those of `packaged`, and of four kinds of
+    hazard.
+    """
+    return msgspec.structs.replace(
+        packaged(kind),
+        version=HAZARD_VERSION,
+        hazards={
+            hazard: {
+                case: {language: _hazard_template(kind, hazard, case, language) for language in LANGUAGES}
+                for case in HAZARD_CASES
+            }
+            for hazard in hazard_words.KINDS
+        },
+    )
+
+
+def _hazard_template(kind: RealmKind, hazard: str, case: HazardCase, language: str) -> Template:
+    words = hazard_words.REAL[hazard, case, language]
+    real = Template(words.headline, words.lines, words.instruction)
+    return real if kind == "real" else _played(language, real)
 
 
 def read_set(raw: bytes) -> TemplateSet | str:
@@ -291,33 +332,69 @@ def faults(found: TemplateSet) -> Iterator[Fault]:
             yield Fault(("automatic",), f"{language} is missing", "give en, ja and ko")
         else:
             yield from _text_faults(("automatic", language), found.automatic[language], language, realm, ())
+    if found.hazards is not msgspec.UNSET:
+        yield from _hazard_faults(found.hazards, realm)
+
+
+def _hazard_faults(
+    given: Mapping[str, Mapping[HazardCase, Mapping[str, Template]]], realm: str
+) -> Iterator[Fault]:
+    """What is wrong with the words for hazards: a set that has any has all of them."""
+    for hazard in given:
+        if hazard not in hazard_words.KINDS:
+            yield Fault(
+                ("hazards", hazard), "this kind is not known", f"give {', '.join(hazard_words.KINDS)}"
+            )
+    for hazard in hazard_words.KINDS:
+        for case in HAZARD_CASES:
+            known = given.get(hazard, {}).get(case, {})
+            for language in LANGUAGES:
+                if language not in known:
+                    yield Fault(("hazards",), f"{hazard}/{case}/{language} is missing", "give en, ja and ko")
+                    continue
+                place: Path = ("hazards", hazard, case, language)
+                yield from _words_faults(
+                    place, known[language], language, realm, HAZARD_FILLED, HAZARD_NEEDED[case]
+                )
+            for language in known:
+                if language not in LANGUAGES:
+                    yield Fault(
+                        ("hazards", hazard, case, language),
+                        "this language is not known",
+                        "give en, ja and ko",
+                    )
 
 
 def _faults_of(case: Case, language: str, template: Template, realm: str) -> Iterator[Fault]:
-    place: Path = ("cases", case, language)
+    yield from _words_faults(("cases", case, language), template, language, realm, FILLED, NEEDED[case])
+
+
+def _words_faults(
+    place: Path, template: Template, language: str, realm: str, filled: frozenset[str], needed: frozenset[str]
+) -> Iterator[Fault]:
     yield from _text_faults((*place, "headline"), template.headline, language, realm, ())
     yield from _text_faults((*place, "instruction"), template.instruction, language, realm, ())
     whole = " ".join(template.lines)
-    wrong = list(_text_faults((*place, "lines"), whole, language, realm, FILLED))
+    wrong = list(_text_faults((*place, "lines"), whole, language, realm, filled))
     yield from wrong
-    for name in () if wrong else sorted(NEEDED[case] - _filled(whole)):
+    for name in () if wrong else sorted(needed - _filled(whole)):
         yield Fault((*place, "lines"), f"{{{name}}} is missing", f"say {name} in one of the lines")
 
 
 def _text_faults(
     place: Path, text: str, language: str, realm: str, allowed: frozenset[str] | tuple[str, ...]
 ) -> Iterator[Fault]:
+    may_be = [f"{{{name}}}" for name in sorted(allowed or FILLED)]
+    listed = f"{', '.join(may_be[:-1])} {{}} {may_be[-1]}"
     try:
         odd = sorted(_filled(text) - frozenset(allowed))
     except ValueError as error:
-        yield Fault(
-            place, f"its braces are wrong: {error}", "write {regions} or {window}, and no other braces"
-        )
+        hint = f"write {listed.replace('{}', 'or')}, and no other braces"
+        yield Fault(place, f"its braces are wrong: {error}", hint)
         return
     if odd:
-        yield Fault(
-            place, f"{{{odd[0]}}} cannot be filled in here", "only {regions} and {window}, in `lines`"
-        )
+        hint = f"only {listed.replace('{}', 'and')}, in `lines`"
+        yield Fault(place, f"{{{odd[0]}}} cannot be filled in here", hint)
     reason = check_realm_text(text, language, realm)
     if reason:
         yield Fault(place, reason, f"this set is of the kind {realm_kind(realm)}")

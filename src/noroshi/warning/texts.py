@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
+from msgspec import UNSET
+
 from noroshi.clock import NS_PER_S
 from noroshi.gateways.local_time import UTC_ZONE, Zone, zone_of
 from noroshi.gateways.realm import RealmError, check_realm_text, check_realm_words, realm_kind
-from noroshi.messages.bodies import AreaRow, TextRow
-from noroshi.warning.templates import Case, TemplateSet, packaged
+from noroshi.messages.bodies import AreaRow, CitedRow, TextRow
+from noroshi.warning.hazard_words import HazardCase
+from noroshi.warning.templates import Case, Template, TemplateSet, packaged
 
 LANGUAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"JP": ("ja", "en", "ko"), "KR": ("ko", "en", "ja")}
@@ -61,6 +64,39 @@ def alert_texts(
     return f"{kind}/{case}/{words.version}", texts
 
 
+def hazard_texts(
+    realm: str,
+    cited: CitedRow,
+    case: HazardCase,
+    areas: Sequence[AreaRow],
+    *,
+    nation: str,
+    now_ns: int,
+    templates: TemplateSet,
+    automatic: bool = False,
+) -> tuple[str, list[TextRow]]:
+    """The template's name and the texts of an alert on another agency's word, as `alert_texts` gives them.
+
+    The agency is called what our nation calls it. Raises RealmError on a text that claims the other realm, or templates
+    that have no words for hazards.
+    """
+    kind = realm_kind(realm)
+    if templates.realm != kind or templates.hazards is UNSET:
+        raise RealmError(
+            "word an alert", subject=realm, cause="the templates have no such words for this realm"
+        )
+    zone = zone_of(nation)
+    agencies = {"en": cited.agency, "ja": cited.agency_ja, "ko": cited.agency_ko}
+    texts = [
+        _filled_in(
+            realm, templates, templates.hazards[cited.hazard][case][language], language, areas, zone, now_ns,
+            automatic=automatic, agency=agencies[language],
+        )
+        for language in languages(nation)
+    ]  # fmt: skip
+    return f"{kind}/{cited.hazard}-{case}/{templates.version}", texts
+
+
 def languages(nation: str) -> tuple[str, ...]:
     """The languages in which a nation's public is told, in order."""
     return LANGUAGES.get(nation, _DEFAULT_LANGUAGES)
@@ -86,10 +122,26 @@ def _text(
     automatic: bool,
 ) -> TextRow:
     template = templates.template(case, language)
+    return _filled_in(realm, templates, template, language, areas, zone, now_ns, automatic=automatic)
+
+
+def _filled_in(
+    realm: str,
+    templates: TemplateSet,
+    template: Template,
+    language: str,
+    areas: Sequence[AreaRow],
+    zone: Zone,
+    now_ns: int,
+    *,
+    automatic: bool,
+    agency: str = "",
+) -> TextRow:
     lines = (*template.lines, templates.automatic[language]) if automatic else template.lines
     words = {
         "regions": region_names(areas, language),
         "window": window_text(areas, language, zone, now_ns),
+        "agency": agency,
     }
     row = TextRow(
         language=language,
@@ -126,4 +178,4 @@ def window_text(areas: Sequence[AreaRow], language: str, zone: Zone, now_ns: int
     return _COMMAS[language].join(parts)
 
 
-__all__ = ["alert_texts", "check_realm_words", "languages", "region_names", "window_text"]
+__all__ = ["alert_texts", "check_realm_words", "hazard_texts", "languages", "region_names", "window_text"]

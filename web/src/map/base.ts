@@ -10,7 +10,7 @@ import { Circle, Fill, Stroke, Style, Text } from "ol/style";
 import baseMapAddress from "virtual:basemap";
 import type { Language } from "../text";
 import { projected } from "./frame";
-import { unpacked, withoutSeam, type BaseMapData } from "./seam";
+import { unpacked, unwound, withoutSeam, type BaseMapData } from "./seam";
 import { COLOURS, FONT, LABELS } from "./styles";
 
 /** The map runs from 30° W over 180° to 30° W: the world's copy to the east is drawn as far as it can be seen. */
@@ -44,7 +44,7 @@ export async function landLayers(): Promise<VectorLayer[]> {
   const response = await fetch(baseMapAddress);
   if (!response.ok) throw new Error(`base map: ${response.status}`);
   const data = (await response.json()) as BaseMapData;
-  const land = data.land.map((rings) => rings.map((ring) => unpacked(ring, data.scale)));
+  const land = data.land.map((rings) => rings.map((ring) => unwound(unpacked(ring, data.scale))));
   const coast = land.flat().flatMap(withoutSeam);
   const borders = data.borders.map((line) => unpacked(line, data.scale));
   const areas = COPIES.map((turn) => new Feature(new MultiPolygon(land.map((rings) => rings.map((ring) => turned(ring, turn))))));

@@ -1,5 +1,7 @@
 /** The base map's lines: unpacked, and without the false shore along ±180°. */
 
+import { continuous } from "../lon";
+
 /** Rings and lines as flat lists in units of 1/`scale` degree: lon, lat, then differences. */
 export interface BaseMapData {
   scale: number;
@@ -17,6 +19,18 @@ export function unpacked(flat: number[], scale: number): number[][] {
     line.push([x / scale, y / scale]);
   }
   return line;
+}
+
+/**
+ * A ring that leaps from one side of ±180° to the other, in one piece beyond it: filled as it stands, it would be a band
+ * around the Earth. A ring around a pole closes only along the map's edge, and stays.
+ */
+export function unwound(ring: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  const leaps = ring.some((point, index) => index > 0 && Math.abs(point[0]! - ring[index - 1]![0]!) > 180);
+  if (!leaps) return ring;
+  const line = continuous(ring);
+  const ends = line[0]![0]! - line[line.length - 1]![0]!;
+  return Math.abs(ends) < 1 ? line : ring;
 }
 
 /**

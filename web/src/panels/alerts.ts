@@ -47,7 +47,8 @@ function alertCard(view: View, alert: Alert, actions: AlertActions): VNode {
       `${cancel ? "■" : "◆"} ${view.t(TYPE_WORDS[alert.alert_type])}`,
       h("small", {}, view.t(alert.status === "Exercise" ? "statusExercise" : "statusActual")),
     ),
-    cancel && h("p", {}, reasonText(view, alert.reason)),
+    cancel && h("p", {}, alert.hazard && alert.reason === "passed" ? view.t("hazardPassed") : reasonText(view, alert.reason)),
+    alert.hazard && h("p", { class: "dim", "data-on-word": alert.hazard.identifier }, `△ ${view.t("onWordOf", { agency: agencyName(view, alert.hazard) })} · ${alert.hazard.sender}`),
     alert.automatic && h("p", { class: "caution" }, `▲ ${view.t("automaticAlert")}`),
     h(
       "p",
@@ -141,4 +142,8 @@ function recipientRow(view: View, recipient: Recipient): VNode {
     when(recipient.received_ms),
     when(recipient.acknowledged_ms),
   );
+}
+
+function agencyName(view: View, word: NonNullable<Alert["hazard"]>): string {
+  return view.language === "ja" ? word.agency_ja : view.language === "ko" ? word.agency_ko : word.agency;
 }

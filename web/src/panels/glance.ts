@@ -1,12 +1,13 @@
 /** How it all stands in one line, above the panels: each part leads to its panel. */
 import { h, type VNode } from "../dom";
-import { alertsNewestFirst, openWarnings } from "../state";
+import { alertsNewestFirst, openWarnings, securityAlarms } from "../state";
 import { durationText } from "../time";
 import type { View } from "../view";
 
 export function glance(view: View): VNode[] {
   return [
-    part(view, "warnings", `▲ ${view.t("topicWarning")}`, warnings(view), openWarnings(view.state).length > 0),
+    part(view, "alarms", `▲ ${view.t("alarms")}`, ...alarms(view)),
+    part(view, "warnings", `△ ${view.t("topicWarning")}`, warnings(view), openWarnings(view.state).length > 0),
     part(view, "alerts", `◆ ${view.t("acknowledged")}`, ...alerts(view)),
     part(view, "decisions", `◷ ${view.t("topicPeople")}`, ...decisions(view)),
     part(view, "tasks", `☐ ${view.t("summaryWaiting")}`, ...tasks(view)),
@@ -21,6 +22,11 @@ function part(view: View, id: string, head: string, words: string, raised: boole
     target?.focus({ preventScroll: true });
   };
   return h("a", { class: raised ? "part raised" : "part", href: `#${id}`, key: id, onclick: go }, h("small", {}, head), h("b", {}, words || view.t("summaryNone")));
+}
+
+function alarms(view: View): [string, boolean] {
+  const raised = [...view.state.alarms.values()].filter((one) => one.state === "raised").length + securityAlarms(view.state, view.nowMs).length;
+  return [raised === 0 ? "" : view.t("summaryWarnings", { count: raised }), raised > 0];
 }
 
 function warnings(view: View): string {

@@ -4,12 +4,13 @@ import type { Hazard, HazardStanding, HazardText, Relayed } from "../protocol";
 import { openHazards } from "../state";
 import type { TextKey } from "../text/en";
 import type { View } from "../view";
+import { reasonText } from "./warnings";
 
 const ENDED_SHOWN = 3;
 const RELAYS_SHOWN = 5;
 const AREAS_SHOWN = 12;
 
-const SIGNATURES: Record<Hazard["signature"], TextKey> = { signed: "hazardSigned", unsigned: "hazardUnsigned", "not-checked": "hazardNotChecked" };
+export const SIGNATURES: Record<Hazard["signature"], TextKey> = { signed: "hazardSigned", unsigned: "hazardUnsigned", "not-checked": "hazardNotChecked" };
 const ENDS: Partial<Record<HazardStanding, TextKey>> = {
   expired: "hazardExpired",
   superseded: "hazardSuperseded",
@@ -71,6 +72,9 @@ function hazardCard(view: View, hazard: Hazard): VNode {
     text && h("blockquote", { lang: text.language, tabindex: 0 }, ...[text.headline, text.description, text.instruction].filter(Boolean).map((words) => h("p", {}, words))),
     hazard.areas.length > 0 &&
       h("p", { class: "alert-areas" }, `${view.t("hazardAreas")}: ${hazard.areas.slice(0, AREAS_SHOWN).join(", ")}${hazard.areas.length > AREAS_SHOWN ? " …" : ""}${hazard.thinned ? ` (${view.t("hazardThinned")})` : ""}`),
+    hazard.by_geocode !== undefined && hazard.by_geocode.length > 0 &&
+      h("p", { class: "dim", "data-by-geocode": "true" }, view.t("hazardByCode", { areas: hazard.by_geocode.slice(0, AREAS_SHOWN).join(", ") })),
+    alertOf(view, hazard),
     (hazard.act || posts.length > 0) &&
       h("p", { class: posts.length > 0 ? "dim" : "caution" }, posts.length > 0 ? `✓ ${view.t("hazardAcknowledged", { posts: posts.map((post) => view.unit(post)).join(", ") })}` : view.t("hazardNotYet")),
   );
@@ -93,4 +97,14 @@ function relayCard(view: View, relay: Relayed, place: number): VNode {
     relay.told_by !== own && h("p", { class: "dim" }, view.t("relayToldBy", { partner: relay.told_by })),
     relay.tells && h("p", { class: "dim" }, view.t("relayTells", { partner: relay.tells })),
   );
+}
+
+/** What it has led to here: a draft that waits, none since it was not said to the public, or an alert that is over. */
+function alertOf(view: View, hazard: Hazard): VNode | null {
+  const found = view.state.hazardAlerts.get(hazard.hazard);
+  if (!found) return null;
+  const regions = found.regions.slice(0, AREAS_SHOWN).join(", ");
+  const over = found.state !== "open";
+  const words = over ? view.t("hazardOver", { reason: found.reason === "passed" ? view.t("hazardPassed") : reasonText(view, found.reason) }) : view.t(found.held ? "hazardHeld" : "hazardDrafted", { regions });
+  return h("p", { class: found.held || over ? "caution" : "act", "data-hazard-alert": over ? "over" : found.held ? "held" : "open" }, `◆ ${words}`);
 }

@@ -1,12 +1,10 @@
-/** What people have still to do: decisions with their clocks and concurrences, tasks that wait, and what was refused. */
+/** What people have still to do: decisions with their clocks and concurrences, and tasks that wait. */
 import { h, type VNode } from "../dom";
 import type { DecisionStatus, Task } from "../protocol";
 import type { TextKey } from "../text/en";
 import { durationText } from "../time";
 import type { View } from "../view";
 
-const REFUSALS_SHOWN = 8;
-const REASONS_SHOWN = 4;
 const CLOSED_SHOWN = 3;
 
 export function decisionsPanel(view: View): VNode[] {
@@ -89,39 +87,4 @@ function taskItem(view: View, task: Task): VNode {
       task.state === "expired" ? h("b", { class: "caution" }, `▲ ${view.t("taskExpired")}`) : clockWords(view, task.deadline_ms),
     ),
   );
-}
-
-export function refusalsPanel(view: View): VNode[] {
-  const newest = view.state.refusals.slice(-REFUSALS_SHOWN).reverse();
-  const sources = [...view.state.refused.values()].sort((a, b) => b.last_ms - a.last_ms).slice(0, REFUSALS_SHOWN);
-  if (newest.length === 0 && sources.length === 0) return [h("p", { class: "none" }, view.t("noRefusal"))];
-  return [
-    h(
-      "ul",
-      { class: "refusals", lang: "en" },
-      newest.map((r) =>
-        h("li", {}, h("span", { class: "figures" }, view.clock(r.time_ms)), ` ${r.party}: `, h("b", {}, r.reason), r.detail ? ` (${r.detail})` : ""),
-      ),
-    ),
-    h(
-      "ul",
-      { class: "refused", lang: "en" },
-      sources.map((one) =>
-        h(
-          "li",
-          { key: one.party },
-          h("span", { class: "figures" }, view.clock(one.last_ms)),
-          ` ${one.party}: `,
-          h("b", { class: "figures" }, String(one.count)),
-          ` (${commonest(one.reasons)})`,
-        ),
-      ),
-    ),
-  ];
-}
-
-/** Reasons with their counts, the commonest first. */
-function commonest(reasons: Record<string, number>): string {
-  const sorted = Object.entries(reasons).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
-  return sorted.slice(0, REASONS_SHOWN).map(([reason, count]) => `${count} ${reason}`).join(", ");
 }

@@ -4,6 +4,7 @@ import type { Alarm, AlertReach, Chase, Readiness, RosterReach } from "../protoc
 import type { TextKey } from "../text/en";
 import { durationText } from "../time";
 import type { View } from "../view";
+import { securityAlarmItems } from "./refusals";
 
 const READY_WORDS: Record<Readiness["state"], TextKey> = {
   never: "readyNever",
@@ -43,10 +44,12 @@ function rosterLine(view: View, known: AlertReach, roster: RosterReach): VNode {
       { class: all ? "good" : left > 0 ? "" : "caution" },
       `${all ? "✓" : left > 0 ? "◔" : "✕"} ${view.t("hopsSummary", { roster: roster.roster, received: roster.received, all: roster.hops })}`,
       roster.receipts.includes("counted") && ` · ${view.t("hopsCounted")}`,
+      (roster.signed ?? 0) > 0 && ` · ${view.t("hopsSigned", { signed: roster.signed ?? 0, shown: roster.shown ?? 0, vouched: roster.vouched ?? 0 })}`,
       !all && left > 0 && ` · ${view.t("deadline", { time: durationText(left / view.speed) })}`,
     ),
     h("progress", { max: roster.hops, value: roster.received, "aria-label": roster.roster }),
     !all && h("p", { class: left > 0 ? "dim" : "caution" }, view.t("hopsSilent", { count: roster.silent, hops: roster.silent_hops })),
+    ...(roster.not_proven ?? []).map((one) => h("p", { class: "caution" }, `✕ ${view.t("hopsNotProven", { relay: one })}`)),
     ...refused.map((one) => h("p", { class: "caution" }, `✕ ${view.t("unverifiedRelay", { relay: one.relay, reason: one.refused })}`)),
   );
 }
@@ -69,11 +72,13 @@ function chaseLine(view: View, chase: Chase): VNode {
 /** What is raised, the newest first; what was cleared is in the timeline. */
 export function alarmsPanel(view: View): VNode[] {
   const raised = [...view.state.alarms.values()].filter((one) => one.state === "raised").sort((a, b) => b.time_ms - a.time_ms);
-  if (raised.length === 0) return [h("p", { class: "none" }, view.t("noAlarm"))];
+  const security = securityAlarmItems(view);
+  if (raised.length + security.length === 0) return [h("p", { class: "none" }, view.t("noAlarm"))];
   return [
     h(
       "ul",
       { class: "alarms" },
+      security,
       raised.map((one: Alarm) => h("li", { class: "caution", key: one.alarm, "data-what": one.what }, `▲ ${one.says}`, h("small", {}, ` ${view.clockZone(one.time_ms)}`))),
     ),
   ];

@@ -3,6 +3,7 @@ import { h, type VNode } from "../dom";
 import type { AlertText, Correction, Task } from "../protocol";
 import type { TextKey } from "../text/en";
 import type { View } from "../view";
+import { SIGNATURES } from "./hazards";
 
 export interface SignActions {
   /** What has come of each act, by the name of its form. */
@@ -16,6 +17,7 @@ const SIGNED: Record<string, TextKey> = {
   "approve-alert": "signApprove",
   "retract-alert": "signTakeBack",
   "stop-alert": "signTakeBack",
+  "correct-count": "signCorrect",
 };
 
 export function signingPanel(view: View, act: SignActions): VNode[] {
@@ -51,6 +53,34 @@ interface Shown {
   recipients: string[];
   web?: string;
   contact?: string;
+  /** Where it rests on another agency's message: what that says as it came, and what of it is ours. */
+  hazard?: Word;
+}
+
+interface Word {
+  agency: string;
+  sender: string;
+  identifier: string;
+  event: string;
+  headline: string;
+  severity: string;
+  urgency: string;
+  certainty: string;
+  signature: "signed" | "unsigned" | "not-checked";
+  entrance: string;
+  ours: string[];
+}
+
+/** Whose word a draft rests on, apart from our own words and marked as no observation of ours. */
+function wordOf(view: View, word: Word): VNode {
+  return h(
+    "section",
+    { class: "on-word", key: "on-word", tabindex: 0, "data-identifier": word.identifier },
+    h("p", { class: "caution" }, `△ ${view.t("onWord", { agency: word.agency })}`),
+    h("p", {}, view.t("onWordSays", { event: word.event, headline: word.headline })),
+    h("p", {}, view.t("onWordOurs", { regions: word.ours.join(", ") })),
+    h("p", { class: "dim" }, `${word.sender} · ${word.identifier} · ${word.severity} · ${word.urgency} · ${word.certainty} · ${word.entrance} · ${view.t(SIGNATURES[word.signature])}`),
+  );
 }
 
 function wordsOf(view: View, shown: Shown | undefined): VNode[] {
@@ -59,6 +89,7 @@ function wordsOf(view: View, shown: Shown | undefined): VNode[] {
   const texts = [...shown.texts].sort((a, b) => own(a) - own(b));
   const more = [shown.web, shown.contact].filter(Boolean).join(" · ");
   return [
+    ...(shown.hazard ? [wordOf(view, shown.hazard)] : []),
     ...texts.map((text) =>
       h(
         "blockquote",
@@ -90,7 +121,7 @@ function taskForm(view: View, act: SignActions, task: Task): VNode {
       {},
       postChoice(form, task.posts),
       h("button", { type: "submit" }, view.t(SIGNED[task.action]!)),
-      h("button", { type: "button", onclick: () => send("refuse") }, view.t(words ? "signRefuse" : "signKeep")),
+      h("button", { type: "button", onclick: () => send("refuse") }, view.t(task.action === "correct-count" ? "signStand" : words ? "signRefuse" : "signKeep")),
     ),
     outcome(act, form),
   );

@@ -1,7 +1,8 @@
 """A load of plain TCP clients of Cursor on Target, in a process of its own: prints one JSON line of what it saw.
 
 One publisher sends events that carry a number and the time of this process; all others read. So a delay is from the
-publisher's write to the subscriber's read, on one clock, with all queues in between, this process's own included.
+publisher's write to the subscriber's read, on one clock, with all queues in between, this process's own included. Those
+who read have a queue of their own in the system, without asyncio: it took three times as long as a server's writing.
 
     python -m noroshi.cli.benches.cot_load PORT --clients 1000 --rate 10 --seconds 10
 """
@@ -12,11 +13,11 @@ import argparse
 import asyncio
 import json
 import re
+import select
 import socket
 import sys
 import time
 from array import array
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -29,9 +30,15 @@ PER_ADDRESS = 8_000
 """Connections from one loopback address: below the ports that one address has."""
 
 AT_ONCE = 64
+READ_AT_ONCE, READ_BYTES = 512, 1 << 18
+"""Clients that read before the publisher has its turn: some milliseconds."""
+
 DRAIN_S = 10.0
 QUIET_S = 2.0
 """After the last event the load waits until all have come, or nothing has for so long, but no longer than the first."""
+
+TAKEN_S, PROBE_S = 30.0, 0.5
+"""Until the server has taken all clients, each is sent something so often; a system takes them long before it."""
 
 TAIL_BYTES = 48
 """Of what was read, kept in case a mark stands across its end."""
@@ -47,29 +54,32 @@ JUNK = (
 """What is no event, each in another way."""
 
 
-class Reader(asyncio.Protocol):
-    """A client that reads, and notes how late each event is; a slow one reads nothing."""
+class Reader:
+    """A client that reads, and notes how late each event is."""
 
-    def __init__(
-        self, delays_ms: array[float], mark: re.Pattern[bytes], *, counts: bool = True, slow: bool = False
-    ) -> None:
+    __slots__ = ("_delays_ms", "_mark", "_tail", "ended", "got", "heard", "socket")
+
+    def __init__(self, made: socket.socket, delays_ms: array[float], mark: re.Pattern[bytes]) -> None:
+        self.socket = made
         self.got = 0
+        self.heard = False
         self.ended = False
-        self.transport: Any = None
         self._delays_ms = delays_ms
         self._mark = mark
-        self._counts = counts
-        self._slow = slow
         self._tail = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        if self._slow:
-            self.transport.pause_reading()
-
-    def data_received(self, data: bytes) -> None:
-        if not self._counts:
+    def read(self) -> None:
+        """Takes what is there."""
+        try:
+            data = self.socket.recv(READ_BYTES)
+        except BlockingIOError:
             return
+        except OSError:
+            data = b""
+        if not data:
+            self.ended = True
+            return
+        self.heard = True
         now_ns = time.monotonic_ns()
         whole, end = self._tail + data, 0
         for match in self._mark.finditer(whole):
@@ -77,6 +87,41 @@ class Reader(asyncio.Protocol):
             self.got += 1
             self._delays_ms.append((now_ns - int(match[1])) / 1e6)
         self._tail = whole[max(end, len(whole) - TAIL_BYTES) :]
+
+
+class Readers:
+    """Many of them: asyncio is told only that some of them have something to read."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, Reader] = {}
+        self._epoll = select.epoll()
+        asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._read)
+
+    def add(self, one: Reader) -> None:
+        self._found[one.socket.fileno()] = one
+        self._epoll.register(one.socket.fileno(), select.EPOLLIN)
+
+    def _read(self) -> None:
+        for number, _ in self._epoll.poll(0, READ_AT_ONCE):
+            one = self._found[number]
+            one.read()
+            if one.ended:
+                self._epoll.unregister(number)
+                one.socket.close()
+
+
+class Mute(asyncio.Protocol):
+    """A client whose events nobody counts; a slow one reads nothing."""
+
+    def __init__(self, *, slow: bool = False) -> None:
+        self.ended = False
+        self.transport: Any = None
+        self._slow = slow
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        if self._slow:
+            self.transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
@@ -94,8 +139,8 @@ def event(run: int, number: int, padding: int) -> bytes:
     ).encode()
 
 
-async def connected(port: int, count: int, make: Callable[[], Reader], *, slow: bool = False) -> list[Reader]:
-    """Clients of one server; those that cannot connect are left out."""
+async def sockets(port: int, count: int, *, slow: bool = False) -> list[socket.socket]:
+    """Connections to one server; those that cannot connect are left out."""
     loop, gate, found = asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE), []
 
     async def one(place: int) -> None:
@@ -108,8 +153,7 @@ async def connected(port: int, count: int, make: Callable[[], Reader], *, slow: 
                 made.bind((f"127.0.0.{2 + place // PER_ADDRESS}", 0))
                 async with asyncio.timeout(20.0):
                     await loop.sock_connect(made, ("127.0.0.1", port))
-                    _, client = await loop.create_connection(make, sock=made)
-                found.append(client)
+                found.append(made)
             except (OSError, TimeoutError):
                 made.close()
 
@@ -117,17 +161,29 @@ async def connected(port: int, count: int, make: Callable[[], Reader], *, slow: 
     return found
 
 
+async def muted(port: int, count: int, *, slow: bool = False) -> list[Mute]:
+    """Clients that nobody counts."""
+    loop = asyncio.get_running_loop()
+    found = await sockets(port, count, slow=slow)
+    return [(await loop.create_connection(partial(Mute, slow=slow), sock=one))[1] for one in found]
+
+
 async def load(given: argparse.Namespace) -> dict[str, Any]:
     """The whole load; what it saw."""
     delays_ms = array("d")
     run = time.monotonic_ns()
     mark = re.compile(b"T:%d\\.(\\d+);" % run)
-    readers = await connected(given.port, given.clients, partial(Reader, delays_ms, mark))
-    sleeping = partial(Reader, delays_ms, mark, counts=False, slow=True)
-    slow = await connected(given.port, given.slow, sleeping, slow=True)
-    mute = partial(Reader, delays_ms, mark, counts=False)
-    odd = await connected(given.port, given.malformed, mute)
-    (publisher,) = await connected(given.port, 1, mute)
+    readers = [Reader(one, delays_ms, mark) for one in await sockets(given.port, given.clients)]
+    queue = Readers()
+    for reader in readers:
+        queue.add(reader)
+    slow = await muted(given.port, given.slow, slow=True)
+    odd = await muted(given.port, given.malformed)
+    (publisher,) = await muted(given.port, 1)
+    taken_s = time.monotonic() + TAKEN_S
+    while time.monotonic() < taken_s and not all(one.heard or one.ended for one in readers):
+        publisher.transport.write(event(0, 0, 0))
+        await asyncio.sleep(PROBE_S)
     await asyncio.sleep(given.settle)
     alive = [one for one in readers if not one.ended]
     for place, one in enumerate(odd):

@@ -37,8 +37,10 @@ from noroshi.messages.signing import ID_BYTES
 from noroshi.node import Node
 from noroshi.node.inputs import Input, Received
 from noroshi.service.exercise_files import PACKAGED_SCENARIO, stage
+from noroshi.service.interpreter import settle
 from noroshi.service.resources import packaged_places
-from noroshi.sharing import partner_party, party_of
+from noroshi.sharing import partner_party
+from noroshi.sharing.streams import streams_of
 
 DECISION, BODY = "trilateral-consult", "tri-ministers"
 SPEAK = ("jp-pm.duty", "jp-mod.minister", "us-dod.duty", "kr-mnd.minister")
@@ -103,7 +105,7 @@ class Office:
         batch = self.node.handle(now_ns, given).batch
         self.store.append([batch])
         for row in batch.outbox:
-            partner = self.partners.get(party_of(row.stream))
+            partner = self.partners.get(row.stream)
             if partner is not None:
                 passed = Received(party=self.party, number=row.number, raw=row.data, lane=row.lane)
                 self._kernel.at(now_ns + LINK_NS, partner.hear, passed, LINE)
@@ -197,7 +199,8 @@ def run_chain(coalition: Coalition, places: PlaceTable, said: list[Spoken]) -> t
     by_partner = {member.trigraph: offices[member.node] for member in coalition.members}
     for office in offices.values():
         for partner in office.node.neighbours:
-            office.partners[partner_party(partner)] = by_partner[partner]
+            for stream in streams_of(partner_party(partner)):
+                office.partners[stream] = by_partner[partner]
     for now_ns, node, given in said:
         kernel.at(now_ns, offices[node].hear, given, POST)
     start_s = time.process_time()
@@ -254,6 +257,7 @@ def handled_messages(
     """Rows of the `engine` benchmark about the nodes: the chain with both schemes, a crisis, repeatability."""
     size = size or (QUICK if quick else FULL)
     places = decode(packaged_places())
+    settle()  # as a process that runs a node is set
     keyed = _chain_speeds(KeyedHash(), places, size, seed, progress)
     signed = _chain_speeds(Ed25519(), places, size, seed, progress)
     crisis = coalition_with(KeyedHash(), places, size.crisis_s)

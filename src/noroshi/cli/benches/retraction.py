@@ -4,7 +4,8 @@ Everything is real: Japan's node, its relays, and processes with last hops are p
 node over mutual TLS, last hops connect to relays over TCP, check the original signatures and give receipts under their
 own keys. The clock starts when the post's signed retraction is handed to the node, and stops for each last hop when the
 node's record has the relay's signed receipt for it. In the second case a tenth of the relays is killed in the same
-instant; their last hops find the next one, as they would.
+instant; their last hops find the next one, as they would. In the third half of the last hops come by WebSocket, and the
+other half sign their receipts with keys of their own, which their relays check and put into a hash tree.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,12 @@ from noroshi.cli.benches.end_to_end import detections, percentile
 from noroshi.cli.benches.report import Result, result
 from noroshi.cli.benches.three_nodes import coalition, directories
 from noroshi.clock import NS_PER_S
+from noroshi.command.hop_keys import Enrolled, hop_key, sign_roster
 from noroshi.command.posts import Seat, answer
-from noroshi.command.relaying import hop_key
 from noroshi.errors import LocalError
 from noroshi.exercise.coalition import Coalition, Member
-from noroshi.exercise.parts import Relay
-from noroshi.exercise.scenario import Scenario
+from noroshi.exercise.scenario import Relay, Scenario
+from noroshi.messages import Ed25519, derive
 from noroshi.messages.signing import SECRET_BYTES
 from noroshi.node.inputs import Received
 from noroshi.review import open_log
@@ -47,6 +48,7 @@ from noroshi.service.ports import free_ports
 from noroshi.service.record_file import RecordFile
 from noroshi.service.relay_dir import RelayDir
 from noroshi.service.supervisor import Supervisor
+from noroshi.service.trust_files import TrustFiles
 from noroshi.tracking import warm
 
 OWN, UNIT, ROSTER = "JPN", "jp-fdma", "bench"
@@ -79,12 +81,19 @@ class _Taken:
     times_s: list[float]
     had: int
     equal: bool
+    by_socket_s: list[float]
+    signing_s: list[float]
+    signed: int
 
     @property
     def most_s(self) -> float:
         """Seconds until so large a share of those who had the alert had its end; infinite when they never did."""
-        needed = math.ceil(SHARE * self.had)
-        return self.times_s[needed - 1] if len(self.times_s) >= needed else math.inf
+        return _most_s(self.times_s, self.had)
+
+
+def _most_s(times_s: list[float], had: int) -> float:
+    needed = math.ceil(SHARE * had)
+    return times_s[needed - 1] if len(times_s) >= needed else math.inf
 
 
 def run(*, quick: bool, seed: int, progress: Callable[[str], None], size: Size | None = None) -> list[Result]:
@@ -93,6 +102,8 @@ def run(*, quick: bool, seed: int, progress: Callable[[str], None], size: Size |
     warm()
     with tempfile.TemporaryDirectory(prefix="noroshi-bench-") as folder:
         up, down = asyncio.run(_run(Path(folder), seed, size, progress))
+    with tempfile.TemporaryDirectory(prefix="noroshi-bench-") as folder:
+        others = asyncio.run(_run_others(Path(folder), seed, size, progress))
     killed = max(1, size.relays // 10)
     cases = [("all relays up", up, MUST_S), (f"{killed} of {size.relays} relays killed", down, MUST_DOWN_S)]
     rows = []
@@ -113,6 +124,29 @@ def run(*, quick: bool, seed: int, progress: Callable[[str], None], size: Size |
                 must="1", holds=lambda value, _: value == 1.0,
             ),
         ]  # fmt: skip
+    return rows + _rows_of_others(others, size)
+
+
+def _rows_of_others(taken: _Taken, size: Size) -> list[Result]:
+    """Of last hops by WebSocket, and of those that sign."""
+    rows = []
+    half = size.hops // 2
+    for words, times_s in (
+        (f"{half} by WebSocket", taken.by_socket_s),
+        (f"{half} that sign", taken.signing_s),
+    ):
+        rows.append(
+            result(
+                "retraction", f"{words}: 99 % have it", [_most_s(times_s, half)], "s",
+                must=f"under {MUST_S:g} s", holds=_under(MUST_S),
+            )
+        )  # fmt: skip
+    rows.append(
+        result(
+            "retraction", "ends signed by the last hop itself", [float(taken.signed)], "hops",
+            must=f"{half}", holds=lambda value, _: value == half,
+        )
+    )  # fmt: skip
     return rows
 
 
@@ -124,24 +158,8 @@ async def _run(
     folder: Path, seed: int, size: Size, progress: Callable[[str], None]
 ) -> tuple[list[_Taken], list[_Taken]]:
     joined = coalition(lambda scenario: _with_relays(scenario, size))
-    member = next(one for one in joined.members if one.trigraph == OWN)
-    node = next(one for one in directories(joined, folder) if one.config.partner == OWN)
-    ports = free_ports(size.relays + 1)
-    node = node.with_config(msgspec.structs.replace(node.config, relays=Address(port=ports[0])))
-    made = _relay_directories(folder, node, member, ports[1:])
-    async with contextlib.AsyncExitStack() as stack:
-        # All are started at once: relays and last hops wait for one another, as they do after a power cut.
-        processes = [await stack.enter_async_context(_process("run", one.path)) for one in made]
-        for path in _crowd_files(folder, made, size):
-            await stack.enter_async_context(_process("listen", path))
-        progress(f"retraction: {size.relays} relays and {size.hops} last hops are started")
-        await stack.enter_async_context(Supervisor({node.config.node: node.path}, restart=False))
-        client = NodeClient(node.page_address, page_token=node.page_token(), feed_token=node.feed_token())
-        stack.push_async_callback(client.close)
-        desk = _Desk(client, member)
-        following = asyncio.ensure_future(client.follow(desk.take))
-        stack.callback(following.cancel)
-        await desk.until("readiness", lambda row: row["received"] >= size.hops, "connect all last hops")
+    async with _world(folder, joined, size, progress, lambda made: _crowd_files(folder, made, size)) as world:
+        desk, node, processes = world
         up = []
         for number in range(size.rounds):
             up.append(await _round(desk, joined, node, seed, number, lambda: None))
@@ -157,6 +175,58 @@ async def _run(
     return up, down
 
 
+async def _run_others(folder: Path, seed: int, size: Size, progress: Callable[[str], None]) -> _Taken:
+    """The same with last hops by WebSocket and such as sign."""
+    entropy = os.urandom(SECRET_BYTES)
+    joined = coalition(lambda scenario: _with_relays(scenario, size), entropy)
+    root_secret = derive(entropy, "secret", joined.realm, OWN, "root", "")
+
+    def crowds(made: list[RelayDir]) -> list[Path]:
+        return _other_files(folder, made, size)
+
+    async with _world(folder, joined, size, progress, crowds, by_socket=True) as (desk, node, _):
+        keys = tuple((hop, Ed25519().public_key(_own_key(hop))) for hop in range(1, size.hops, 2))
+        listed = sign_roster(Enrolled(ROSTER, 1, keys), OWN, joined.realm, Ed25519(), root_secret)
+        TrustFiles(node).add_roster(listed)
+        await desk.until("roster", lambda row: row["signing"] == len(keys), "list those who sign")
+        taken = await _round(desk, joined, node, seed, 0, lambda: None)
+        progress(f"retraction: half by WebSocket, half signing: 99 % after {taken.most_s:.2f} s")
+    return taken
+
+
+@contextlib.asynccontextmanager
+async def _world(
+    folder: Path, joined: Coalition, size: Size, progress: Callable[[str], None],
+    crowds: Callable[[list[RelayDir]], list[Path]], *, by_socket: bool = False,
+) -> AsyncIterator[tuple[_Desk, NodeDir, list[asyncio.subprocess.Process]]]:  # fmt: skip
+    """Japan's node, its relays and all last hops, when all are there."""
+    member = next(one for one in joined.members if one.trigraph == OWN)
+    node = next(one for one in directories(joined, folder) if one.config.partner == OWN)
+    ports = free_ports(2 * size.relays + 1)
+    node = node.with_config(msgspec.structs.replace(node.config, relays=Address(port=ports[0])))
+    sockets = ports[1 + size.relays :] if by_socket else [None] * size.relays
+    made = _relay_directories(folder, node, member, ports[1 : 1 + size.relays], sockets)
+    async with contextlib.AsyncExitStack() as stack:
+        # All are started at once: relays and last hops wait for one another, as they do after a power cut.
+        processes = [await stack.enter_async_context(_process("run", one.path)) for one in made]
+        for path in crowds(made):
+            await stack.enter_async_context(_process("listen", path))
+        progress(f"retraction: {size.relays} relays and {size.hops} last hops are started")
+        await stack.enter_async_context(Supervisor({node.config.node: node.path}, restart=False))
+        client = NodeClient(node.page_address, page_token=node.page_token(), feed_token=node.feed_token())
+        stack.push_async_callback(client.close)
+        desk = _Desk(client, member)
+        following = asyncio.ensure_future(client.follow(desk.take))
+        stack.callback(following.cancel)
+        await desk.until("readiness", lambda row: row["received"] >= size.hops, "connect all last hops")
+        yield desk, node, processes
+
+
+def _own_key(hop: int) -> bytes:
+    """The key of a last hop that signs: of the benchmark only, as is its realm."""
+    return derive(bytes(SECRET_BYTES), "bench", hop)
+
+
 def _with_relays(scenario: Scenario, size: Size) -> Scenario:
     relays = tuple(
         Relay(id=f"relay-{number}", unit=UNIT, roster=ROSTER, last_hops=size.hops, label="notional")
@@ -165,14 +235,16 @@ def _with_relays(scenario: Scenario, size: Size) -> Scenario:
     return msgspec.structs.replace(scenario, relays=relays)
 
 
-def _relay_directories(folder: Path, node: NodeDir, member: Member, ports: list[int]) -> list[RelayDir]:
+def _relay_directories(
+    folder: Path, node: NodeDir, member: Member, ports: list[int], sockets: Sequence[int | None]
+) -> list[RelayDir]:
     offer, secret = relay_dir.offered(node), os.urandom(SECRET_BYTES)
     made = []
-    for (relay, seat), port in zip(member.relays, ports, strict=True):
+    for (relay, seat), port, by_socket in zip(member.relays, ports, sockets, strict=True):
         made.append(
             relay_dir.create(
                 folder / relay.id, offer, name=relay.id, unit=relay.unit, roster=ROSTER, hops=relay.last_hops,
-                listen_port=port, roster_secret=secret, seed=seat.secret,
+                listen_port=port, websocket_port=by_socket, roster_secret=secret, seed=seat.secret,
             )
         )  # fmt: skip
         relay_dir.admit(node, made[-1].admission_path)
@@ -181,20 +253,39 @@ def _relay_directories(folder: Path, node: NodeDir, member: Member, ports: list[
 
 def _crowd_files(folder: Path, relays: list[RelayDir], size: Size) -> list[Path]:
     """A file for each process of last hops; all of them know all relays."""
-    secret = relays[0].roster_secret()
-    roots = {partner: root.hex() for partner, root in relays[0].roots().items()}
-    config = relays[0].config
-    addresses = [f"{one.config.listen.host}:{one.config.listen.port}" for one in relays]
+    addresses = [str(relay.addresses()[0]) for relay in relays]
+    return [
+        _hops_file(folder, relays[0], addresses, range(first, min(first + CROWD, size.hops)))
+        for first in range(0, size.hops, CROWD)
+    ]
+
+
+def _other_files(folder: Path, relays: list[RelayDir], size: Size) -> list[Path]:
+    """Files for those that come by WebSocket, with even numbers, and for those that sign, with odd ones."""
     paths = []
-    for first in range(0, size.hops, CROWD):
-        hops = range(first, min(first + CROWD, size.hops))
-        document = {
-            "realm": config.realm, "partner": config.partner, "roster": ROSTER, "roots": roots,
-            "relays": addresses, "hops": {str(hop): hop_key(secret, ROSTER, hop).hex() for hop in hops},
-        }  # fmt: skip
-        paths.append(folder / f"hops-{first}.json")
-        write_file(paths[-1], msgspec.json.encode(document), 0o600)
+    for first in range(0, size.hops, 2 * CROWD):
+        last = min(first + 2 * CROWD, size.hops)
+        sockets = [str(relay.addresses()[1]) for relay in relays]
+        paths.append(_hops_file(folder, relays[0], sockets, range(first, last, 2)))
+        plain = [str(relay.addresses()[0]) for relay in relays]
+        paths.append(_hops_file(folder, relays[0], plain, range(first + 1, last, 2), signing=True))
     return paths
+
+
+def _hops_file(
+    folder: Path, relay: RelayDir, addresses: list[str], hops: range, *, signing: bool = False
+) -> Path:
+    """What one process of last hops needs."""
+    config, secret = relay.config, relay.roster_secret()
+    document = {
+        "realm": config.realm, "partner": config.partner, "roster": ROSTER,
+        "roots": {partner: root.hex() for partner, root in relay.roots().items()}, "relays": addresses,
+        "hops": {str(hop): hop_key(secret, ROSTER, hop).hex() for hop in hops},
+        "secrets": {str(hop): _own_key(hop).hex() for hop in hops} if signing else {},
+    }  # fmt: skip
+    path = folder / f"hops-{hops.start}.json"
+    write_file(path, msgspec.json.encode(document), 0o600)
+    return path
 
 
 @contextlib.asynccontextmanager
@@ -320,7 +411,13 @@ async def _round(
     had = {name: roster.received for name, roster in told.rosters.items()}
     late_s = (ended.sent_ns - begun_ns) / NS_PER_S
     sames = [one for one in same_sets(every) if one.identifier == end["identifier"]]
+    even = sum(1 << hop for hop in range(0, hops, 2))
+    halves = [{name: bits & half for name, bits in had.items()} for half in (even, even << 1)]
+    by_socket_s, signing_s = ([took + late_s for took in ended.times_s(half)] for half in halves)
     return _Taken(
+        by_socket_s=by_socket_s,
+        signing_s=signing_s,
+        signed=sum(one.signed.bit_count() for one in ended.rosters.values()),
         times_s=[took + late_s for took in ended.times_s(had)],
         had=told.received,
         equal=bool(sames) and all(one.equal for one in sames),

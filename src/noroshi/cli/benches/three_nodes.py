@@ -44,14 +44,19 @@ KEPT_NOTES = 3
 """What the nodes said last, told when a measurement fails."""
 
 
-def coalition(changed: Callable[[Scenario], Scenario] = lambda scenario: scenario) -> Coalition:
-    """The three nations with fresh keys, from now on. changed: what the scenario is to be made of the usual one."""
+def coalition(
+    changed: Callable[[Scenario], Scenario] = lambda scenario: scenario, entropy: bytes = b""
+) -> Coalition:
+    """The three nations from now on. changed: what the scenario is to be made of the usual one.
+
+    entropy: from which their keys follow; fresh ones without.
+    """
     staged = stage(PACKAGED_SCENARIO)
     return found(
         changed(_scenario(staged.scenario)),
         staged.structure,
         staged.catalogue,
-        entropy=os.urandom(32),
+        entropy=entropy or os.urandom(32),
         scheme=Ed25519(),
         places_digest=decode(packaged_places()).digest,
     )
