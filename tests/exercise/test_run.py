@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from noroshi.clock import seconds
 from noroshi.exercise.scenario import AnyInject, LinkDown, NodeDown, PostAbsent, SensorDown
 from noroshi.log import Record
 from noroshi.messages import Ed25519
 from noroshi.messages.bodies import TrackBody
+from noroshi.review import Entry, Log
 from noroshi.sharing import CAP_GATEWAY
 from tests.exercise.playing import SHORT_S, Played, coalition_of, played
 
@@ -70,26 +74,41 @@ def test_the_course_of_the_crisis_is_in_order() -> None:
     assert all(b"<status>Exercise</status>" in data for _, _, data in files)
 
 
-def test_one_seed_gives_one_digest_and_another_seed_another() -> None:
-    first = short()
-    again = played(coalition_of(duration_s=SHORT_S, injects=()))
-    other = played(coalition_of(duration_s=SHORT_S, injects=(), seed=2), seed=2)
-    assert again.result.digest == first.result.digest
-    assert again.says == first.says
-    assert other.result.digest != first.result.digest
+def test_passed_without_having_seen_it_would_be_found() -> None:
+    """The same words with the last minute of measurements taken away from the log are not met."""
+    run = whole("trilateral")
+    assert run.judged()["passed-only-when-seen"].met
+    start_ns = run.coalition.start_ns
+    blind = tuple(replace(log, entries=tuple(seen_until(log, start_ns + seconds(300)))) for log in run.logs)
+    doctored = Played(run.coalition, run.result, run.says, blind, run.measures)
+    found = doctored.judged()["passed-only-when-seen"]
+    assert not found.met
+    assert "short of seeing it" in found.detail
 
 
-def test_another_process_gives_the_same_digest() -> None:
+def seen_until(log: Log, time_ns: int) -> list[Entry]:
+    """The entries without what came in after this time."""
+    inputs = ("detections", "received")
+    return [entry for entry in log.entries if entry.now_ns <= time_ns or entry.type not in inputs]
+
+
+def test_another_process_gives_the_same_digest_and_says_the_same() -> None:
+    """That one process does, and that another seed gives another digest, is shown in `tests/cli/test_demo.py`."""
     program = (
+        "import json\n"
         "from tests.exercise.playing import SHORT_S, coalition_of, played\n"
-        "print(played(coalition_of(duration_s=SHORT_S, injects=())).result.digest)"
+        "run = played(coalition_of(duration_s=SHORT_S, injects=()))\n"
+        "print(json.dumps([run.result.digest, run.says]))"
     )
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root, env=environment
     )
-    assert done.stdout.strip() == short().result.digest
+    digest, says = json.loads(done.stdout)
+    assert digest == short().result.digest
+    assert [tuple(one) for one in says] == list(short().says)
+    assert says
 
 
 def test_keyed_hashes_and_signatures_give_the_same_course() -> None:

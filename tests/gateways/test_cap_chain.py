@@ -200,6 +200,16 @@ def test_names_and_uses_that_fit_count() -> None:
     assert follow(bare, [BETWEEN], PINNED, AT_NS).authority == "national"
 
 
+def test_a_common_name_does_not_lead_past_constraints_on_names() -> None:
+    signers = Authorities.of({"national": pem(ROOT)}, signers=["duty@kumo.example"])
+    bounded = Made("bounded", "root", only=("elsewhere.example",)).made()
+    false = Made("duty@kumo.example", "bounded", ca=False, names=("a@elsewhere.example",)).made()
+    assert "may certify some names only" in follow(false, [bounded], signers, AT_NS).defect
+    fitting = Made("kumo", "root", only=("kumo.example",)).made()
+    by_mail = Made("Kumo", "kumo", ca=False, names=("duty@kumo.example",)).made()
+    assert follow(by_mail, [fitting], signers, AT_NS).authority == "national"
+
+
 def test_a_cross_signed_hierarchy_is_followed_round_what_is_bad() -> None:
     crossed = Made("between", "second").made()
     two = Authorities.of({"n": pem(ROOT), "s": pem(Made("second", "second").made())})

@@ -14,12 +14,14 @@ from noroshi.geo import (
     Area,
     AreaError,
     RingError,
+    TangledError,
     circle,
     corridor,
     destination,
     distance_m,
     ellipse,
     from_rings_deg,
+    hull_of_ring_deg,
     intersection,
     inverse,
     off_track,
@@ -357,3 +359,25 @@ def test_a_corridor_holds_its_own_line(
         outside = destination(line[0][5], line[1][5], bearing + side, 1.03 * width_m)
         assert area.contains(*inside)[0]
         assert not area.contains(*outside)[0]
+
+
+def star(corners: int) -> list[tuple[float, float]]:
+    turns = 2.4 * np.arange(corners)
+    return [
+        (float(lon), float(lat))
+        for lon, lat in zip(141 + 3 * np.cos(turns), 40 + 3 * np.sin(turns), strict=True)
+    ]
+
+
+def test_a_knot_is_refused_at_once_and_a_slip_of_a_hand_is_made_whole() -> None:
+    for corners in (50, 4000):
+        with pytest.raises(TangledError):
+            from_rings_deg([star(corners)])
+        assert hull_of_ring_deg(star(corners)).contains(np.radians(40.0), np.radians(141.0))
+    assert not from_rings_deg([star(5)]).is_empty
+    with pytest.raises(TangledError):
+        from_rings_deg([[((100.0 * i) % 360.0 - 180.0, 0.01 * i) for i in range(2000)]])
+    pole = [(-180.0 + 1.2 * i, 80.0 + 3.0 * float(np.sin(2.1 * i))) for i in range(300)]
+    assert from_rings_deg([pole]).contains(np.radians(89.0), 0.0)
+    with pytest.raises(RingError):
+        hull_of_ring_deg([(0.0, 0.0), (120.0, 0.0), (-120.0, 0.0), (0.0, 1.0)])

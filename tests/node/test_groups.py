@@ -11,12 +11,13 @@ import pytest
 from noroshi.gateways.cot import CotEvent, defects, detail_of, read_event
 from noroshi.messages import key_id
 from noroshi.messages.bodies import AcknowledgementBody, DecisionBody, RecallBody, RemarkBody
+from noroshi.messages.kinds import Lane
 from noroshi.node import Node, warn
 from noroshi.node import groups as groups_stage
 from noroshi.node.inputs import CapGiven, Gateways, GroupHeard, GroupRow, Received
 from noroshi.node.work import Work
 from noroshi.review import open_log
-from noroshi.sharing.policy import Terms
+from noroshi.sharing.policy import Rule, Terms
 from tests.incidents import test_notices as notices
 from tests.node.agency import cap
 from tests.node.alike import differences
@@ -365,9 +366,12 @@ def test_an_audience_without_a_picture_gets_that_of_more_partners() -> None:
 def test_what_a_group_may_no_longer_see_goes_without_a_word() -> None:
     scene = Scene("trilateral")
     whole(scene, staff=OWN, allies=ALLIES)
+    tear_line = Rule(id="tear-line", to=("USA",), effect="declare", kinds=("warning",))
+    give(scene, "jpn", policy_of(scene, "jpn", rules=(tear_line,)), deliver=False)
     scene.alert()
     shown, own = standing(scene, "allies"), standing(scene, "staff")
     assert {"a-u-P", "b-a-o-pan"} <= set(shown.values())
+    assert {one.what for one in scene["jpn"].node.state.standing.values()} >= {"warning", "declared", "alert"}
     count = len(scene["jpn"].rows("gateway:cot-allies"))
     gone = terms(scene, "jpn", USA=Terms(terms="removed"))
     give(scene, "jpn", policy_of(scene, "jpn", partners=gone), deliver=False)
@@ -377,6 +381,10 @@ def test_what_a_group_may_no_longer_see_goes_without_a_word() -> None:
     assert all(b"remarks" not in one.xml and b"callsign" not in one.xml for one in events)
     assert standing(scene, "allies") == {}
     assert standing(scene, "staff") == own
+    lanes = {row.key: row.lane for row in after}
+    assert {lanes[uid] for uid, type_ in shown.items() if type_.startswith("b-a-")} == {Lane.WARNING}, (
+        "or what is drawn anew is sent first, and then taken away"
+    )
 
 
 def test_announced_launches_are_drawn_for_those_who_may_know_and_wiped() -> None:

@@ -229,3 +229,58 @@ def test_all_of_it_survives_a_restart_and_a_snapshot(scene: Scene) -> None:
     found = proving.enrolled(side.node.state, ROSTER)
     assert found is not None
     assert bits_of(b"\x55\x05") == found.bits
+
+
+def test_a_last_hop_with_a_new_key_brings_no_honest_relay_into_doubt(scene: Scene) -> None:
+    line, test = signed_test(scene)
+    scene.run_to(scene.now_ns + seconds(31.0))
+    late = line.desk.proof(asked(line), scene.now_ns)
+    state, side = line.side.node.state, scene["jpn"]
+    fresh = derive(ENTROPY, "new", 2)
+    keys = {hop: state.scheme.public_key(seed(hop)) for hop in SIGNING if hop != 4}
+    keys[2] = state.scheme.public_key(fresh)
+    given = Enrolled(ROSTER, 2, tuple(sorted(keys.items())))
+    realm = side.member.genesis.realm
+    scene.control("jpn", sign_roster(given, "JPN", realm, state.scheme, scene.root_secret("JPN")))
+    assert late is not None
+    line.give(late)
+    assert alarms(scene) == {}, "what was shown by the list before is not held against this one"
+    line.fetch()
+    assert sorted(line.desk.kept[test.id].signatures) == [0, 6, 8, 10]
+    line.deliver()
+    told = state.told[test.id]
+    assert told.signed(ROSTER).bit_count() == 4
+    again = state.scheme.sign(fresh, receipt_text(realm, ROSTER, 2, test.id))
+    line.desk.restore(test.id, 2, code(line, 2, test.id))
+    assert 2 not in line.desk.kept[test.id].signatures, "the old one comes back from no disk"
+    assert line.desk.receipt(2, test.id, scene.now_ns, again) == ""
+    line.deliver()
+    scene.run_to(scene.now_ns + seconds(31.0))
+    proof = line.desk.proof(asked(line), scene.now_ns)
+    assert proof is not None
+    line.give(proof)
+    scene.run_to(scene.now_ns + seconds(31.0))
+    assert alarms(scene) == {}
+    assert (told.signed(ROSTER).bit_count(), told.union(ROSTER).bit_count()) == (5, HOPS)
+
+
+def test_a_relay_that_says_something_new_whenever_it_is_asked_owes_an_answer_all_the_same(
+    scene: Scene,
+) -> None:
+    line, test = signed_test(scene)
+    told = scene["jpn"].node.state.told[test.id]
+    scene.run_to(scene.now_ns + seconds(31.0))
+    line.desk.kept[test.id].sign(1, b"x" * 64)
+    line.deliver()
+    scene.run_to(scene.now_ns + seconds(31.0))
+    assert list(alarms(scene).values()) == ["receipts-not-proven"]
+    assert told.signed(ROSTER) == 0, "what it has not shown in time counts as its own word"
+    del line.desk.kept[test.id].signatures[1]
+    line.desk.kept[test.id].tree = None
+    line.deliver()
+    scene.run_to(scene.now_ns + seconds(31.0))
+    proof = line.desk.proof(asked(line), scene.now_ns)
+    assert proof is not None
+    line.give(proof)
+    assert alarms(scene) == {}
+    assert told.signed(ROSTER).bit_count() == 6

@@ -490,6 +490,9 @@ def test_a_client_is_let_in_by_the_command_line(tmp_path: Path, capsys: pytest.C
         (["tablet", "--group", "staff"], "has a client of that name"),
         (["other", "--group", "none"], "no such group"),
         (["other", "--group", "staff", "--post", DUTY], "no key of this post"),
+        (["../other", "--group", "staff"], "cannot be called so"),
+        (["other", "--group", "staff", "--passphrase", "a\x01"], "no tablet can enter"),
+        (["other", "--group", "staff", "--host", "node.example", "--host", "h\u00f6he"], "is no host"),
     ):
         assert main(["node", "cot-client", node, *arguments]) == 2
         assert words in capsys.readouterr().err

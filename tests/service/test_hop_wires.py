@@ -10,16 +10,28 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed
+from websockets.uri import parse_uri
 
 from noroshi.command.hop_keys import hello_code, hop_key, receipt_code
 from noroshi.errors import InputError
-from noroshi.messages import Unverified, verify
+from noroshi.messages import Unverified, canonical, verify
 from noroshi.service import relay_hops, tls_door
 from noroshi.service.hop_wires import HopAddress
 from noroshi.service.last_hop import LastHop
 from noroshi.service.link_keys import fingerprint, new_link_key
-from noroshi.service.relay_frames import TO_HOP, ByeFrame, GreetingFrame, ReceiptFrame, Splitter, framed
+from noroshi.service.relay_frames import (
+    TO_HOP,
+    VERSION,
+    ByeFrame,
+    GreetingFrame,
+    HopHello,
+    ReceiptFrame,
+    Splitter,
+    framed,
+)
+from noroshi.service.relay_listening import read_hops
 from tests.node.relays import ROSTER, SECRET, Line
 from tests.node.scene import Scene
 from tests.service.conftest import until
@@ -239,3 +251,60 @@ def test_one_last_hop_has_one_connection_and_many_bad_receipts_end_it(
         relay.hops.close("")
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    "said", [canonical.encode(HopHello(VERSION, 3, b"bad", ())), b"\xff\xff"], ids=["hello", "junk"]
+)
+@pytest.mark.parametrize("tail", [b"", b"\xff" * 40], ids=["closes", "goes on"])
+def test_whoever_errs_and_closes_in_one_breath_costs_its_connection_alone(
+    quiet: Scene, said: bytes, tail: bytes
+) -> None:
+    relay, faults = Relay(Line(quiet)), list[object]()
+
+    async def play() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        address = await relay.open("ws")
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        stranger = ClientProtocol(parse_uri(f"ws://127.0.0.1:{address.port}/"))
+        stranger.send_request(stranger.connect())
+        writer.write(b"".join(stranger.data_to_send()))
+        stranger.receive_data(await reader.readuntil(b"\r\n\r\n"))
+        stranger.send_binary(said)
+        if not tail:
+            stranger.send_close(1000)
+        writer.write(b"".join(stranger.data_to_send()) + tail)
+        while await reader.read(4096):
+            pass
+        writer.close()
+        relay.hops.close("")
+
+    asyncio.run(play())
+    assert faults == []
+    assert sum(relay.hops.refused.values()) > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"secrets": {"0": "ab"}}, {"secrets": {"x": "00" * 32}}, {"hops": {"9" * 5000: ""}}, {"hops": {"03": ""}},
+        {"hops": {}}, {"relays": []}, {"relays": ["ftp://h:1"]}, {"roots": {"JPN": "0"}},
+    ],
+)  # fmt: skip
+def test_a_file_of_last_hops_that_cannot_be_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    fields: dict[str, object] = {
+        "realm": "exercise:x", "partner": "JPN", "roster": ROSTER, "roots": {"JPN": "00" * 32},
+        "relays": ["127.0.0.1:9"], "hops": {"0": "00"}, "secrets": {"0": "00" * 32},
+    }  # fmt: skip
+    (tmp_path / "towns.hops").write_text(json.dumps(fields))
+    assert read_hops(tmp_path / "towns.hops").hops == {"0": "00"}
+    (tmp_path / "towns.hops").write_text(json.dumps(fields | change))
+    with pytest.raises(InputError):
+        read_hops(tmp_path / "towns.hops")
+
+
+def test_what_a_stranger_says_that_it_has_takes_no_room(quiet: Scene) -> None:
+    """Where receipts are only counted anybody may say it."""
+    desk = Line(quiet, secret=b"").desk
+    desk.holds(3, [(bytes(16), b"x" * 16_000), (b"y" * 9_000, b""), (bytes(15), b"")], 0)
+    assert desk._early == {}

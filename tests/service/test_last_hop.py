@@ -117,3 +117,15 @@ def test_a_test_of_readiness_is_no_alert_however_it_is_dressed(told: tuple[Line,
     for at in range(len(test.raw)):
         assert found.hop.took(test.raw[:at] + bytes([test.raw[at] ^ 1]) + test.raw[at + 1 :]) is None
     assert (found.out, list(found.hop.held)) == ([], [test.id])
+
+
+def test_an_alert_that_has_run_out_is_shown_to_no_last_hop_of_a_process_that_knows_it(
+    told: tuple[Line, list[PassOn]],
+) -> None:
+    line, (alert, *_) = told
+    first, second = Shown(line), Shown(line)
+    trust = second.hop.believed = first.hop.believed
+    assert first.hop.took(alert.raw) is not None
+    trust.now_ns = lambda: alert.expires_ns
+    assert second.hop.took(alert.raw) is None
+    assert (len(first.out), second.out, second.dropped) == (1, [], ["has-run-out"])

@@ -31,7 +31,7 @@ from noroshi.service.node_config import Address, ClockConfig
 from noroshi.service.node_dir import NodeDir
 from noroshi.service.ports import free_ports
 from noroshi.service.relay_dir import RelayDir
-from noroshi.service.relay_frames import RelayHello, framed
+from noroshi.service.relay_frames import BeatFrame, RelayHello, framed
 from noroshi.service.relay_listening import believed_of, made, read_hops
 from noroshi.service.relay_process import RelayProcess
 from noroshi.service.relay_server import RelayServer
@@ -194,7 +194,8 @@ def test_a_relay_that_says_nothing_is_shown_before_any_alert(
             store.append([commit.batch])
             shell = NodeShell(core, store, clock, recover=lambda: core)
             working = asyncio.ensure_future(shell.run())
-            server = RelayServer(shell, node)
+            notes: list[str] = []
+            server = RelayServer(shell, node, lambda text: notes.append(text) if "read" in text else None)
             await server.start()
             await until(lambda: lines(core) == {"towns-a": ("down", 0)})
             assert "relay-silent:towns-a" in core.state.alarms
@@ -230,6 +231,19 @@ def test_a_relay_that_says_nothing_is_shown_before_any_alert(
             await until(lambda: lines(core)["towns-a"][0] == "up")
             await until(lambda: lines(core)["towns-a"][0] == "silent")
             assert "relay-silent:towns-a" in core.state.alarms
+            shell.doors._new.clear()
+            writer.write(framed(BeatFrame(0, 0, {"malformed-frame": 2, "\x1b[2J": 1})))
+            await until(lambda: ("last hops", "towns-a") in shell.doors._new)
+            assert shell.doors._new["last hops", "towns-a"] == {"malformed-frame": 2, "others": 1}
+            _, replaced = new_link_key("towns-a")
+            (node.path / "relays" / "towns-a.pem").write_bytes(replaced)
+            while await reader.read(4096):
+                pass  # who had the line with the key of before has it no more
+            unreadable = node.path / "relays" / "other.pem"
+            unreadable.mkdir()
+            await until(lambda: bool(notes))
+            assert notes[-1].startswith("the certificates of relays cannot be read"), notes
+            unreadable.rmdir()
             (node.path / "relays" / "towns-a.pem").unlink()
             await until(lambda: lines(core)["towns-a"][0] == "removed")
             assert "relay-silent:towns-a" not in core.state.alarms

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from noroshi.gateways.hazard_facts import HazardArea, HazardInfo
+from noroshi.geo import distance_m
 from noroshi.messages.bodies import Ring
 from noroshi.warning import hazard_areas
 from noroshi.warning.area_list import AreaList, OwnArea, Polygon, own_watch, packed
@@ -129,3 +130,18 @@ def test_an_outline_that_is_none_stands_for_nothing_and_too_many_are_said_to_be(
     two = laid(japan, area(box(0, 0, 1, 1), box(40.0, 140.5, 41.0, 141.5)))
     assert two.is_cut
     assert not laid(japan, area(box(0, 0, 1, 1))).is_cut
+
+
+def test_a_circle_holds_the_places_within_its_radius_and_no_other(japan: Watch) -> None:
+    chance = np.random.default_rng(3)
+    for radius_m in (0.0, 40_000.0, 900_000.0, 8_000_000.0, 19_990_000.0):
+        latitude_rad, longitude_rad = chance.uniform(-1.5, 1.5), chance.uniform(-3.1, 3.1)
+        for at in ((latitude_rad, longitude_rad), (radians(36), radians(138))):
+            exact = distance_m(*at, japan.latitude_rad, japan.longitude_rad) <= radius_m
+            assert np.array_equal(hazard_areas._within(japan, *at, radius_m), exact)
+
+
+def test_a_knot_stands_for_all_that_lies_between_its_corners(japan: Watch) -> None:
+    turns = 2.4 * np.arange(400)
+    knot = [[radians(40 + np.sin(one)), radians(141 + np.cos(one))] for one in turns]
+    assert names(laid(japan, area(knot))) >= {"Aomori", "Iwate"}

@@ -7,6 +7,7 @@ noroshi node cot-client jpn fdma --group staff --token --post jp-fdma.duty --key
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,11 @@ from noroshi.cli.output import show
 from noroshi.errors import OperatorError
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.", show_default=False)]
+
+_CLIENT = re.compile(r"[^\W_][\w. -]{0,62}")
+"""What a client may be called: its files are called so too, and stay in their folder."""
+
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}|[0-9A-Fa-f:]{2,39}")
 
 
 def client(
@@ -46,6 +52,7 @@ def client(
     from noroshi.service.cot_certificates import CotKeys, package, write_card
     from noroshi.service.cot_config import CotClient
 
+    _check(name, passphrase, host or [])
     place = node_dir.load(directory)
     cot = place.config.cot
     if cot.group(group) is None:
@@ -90,10 +97,13 @@ def client(
         if address:
             document["server"] = address
             lines.append(
-                f"a TAK client imports {paths[-1].name}: it then has all this, and connects to {address}"
+                f"ATAK and WinTAK import {name}.zip, iTAK {name}-itak.zip: they then have all this,"
+                f" and connect to {address}"
             )
         else:
-            lines.append("no data package: it takes a server of this group with `tls`, and --host")
+            lines.append(
+                "no data package: it takes a server of this group with `tls`, and --host (none of IPv6)"
+            )
     if post:
         lines.append(f"who uses it may acknowledge and report for {post}, and nothing else")
     place.with_config(
@@ -103,11 +113,27 @@ def client(
     show(document, lines, as_json)
 
 
+def _check(name: str, passphrase: str, hosts: list[str]) -> None:
+    """Before anything is made. Raises OperatorError for what files, certificates or packages cannot hold."""
+    hint = ""
+    if not _CLIENT.fullmatch(name):
+        cause, hint = "a client cannot be called so", "give letters, digits, points, hyphens and spaces"
+    elif not passphrase.isprintable():
+        cause, hint = "the passphrase has signs that no tablet can enter", "give printable signs"
+    elif bad := [one for one in hosts if not _HOST.fullmatch(one)]:
+        cause, hint = f"{bad[0]!r} is no host", "give its name or number in ASCII (xn--... for other letters)"
+    if hint:
+        raise OperatorError("let a client in", subject=name, cause=cause, hint=hint)
+
+
 def _address(cot: Any, group: str, hosts: list[str]) -> str:
-    """Where a TAK client finds the group's first server with TLS, as clients write it; empty where nobody can say."""
+    """Where a TAK client finds the group's first server with TLS, as clients write it; empty where nobody can say.
+
+    Their points are between host, port and kind: there is no place for a number of IPv6.
+    """
     for server in cot.servers:
         host = hosts[0] if hosts else server.host
-        if (server.group, server.transport) == (group, "tls") and host not in ("0.0.0.0", "::"):
+        if (server.group, server.transport) == (group, "tls") and host != "0.0.0.0" and ":" not in host:
             return f"{host}:{server.port}:ssl"
     return ""
 

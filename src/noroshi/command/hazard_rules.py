@@ -144,13 +144,36 @@ def rule_for(rules: HazardRules, facts: HazardFacts, way: Way) -> HazardRule | N
 
 
 def is_trusted(rules: HazardRules, sender: str, way: Way) -> bool:
-    """Whether an agency's word that has come this way may change what is told to the public."""
+    """Whether an agency's word that has come this way may be told to the public at all."""
     return any(sender in one.senders and one.trusts(way) for one in listed(rules))
+
+
+def is_trusted_wholly(rules: HazardRules, sender: str, way: Way) -> bool:
+    """Whether all our rules for an agency let its word come this way, so that it counts whatever it is about."""
+    found = [one.trusts(way) for one in listed(rules) if sender in one.senders]
+    return bool(found) and all(found)
+
+
+def may_change(rules: HazardRules, cited: CitedRow, sender: str, way: Way) -> bool:
+    """Whether an agency's word that has come this way may change an alert that rests on what it has said before.
+
+    Who is trusted with one kind of an agency's messages does not end an alert of another kind. Where the rule of that
+    alert has been changed since, all rules for the agency are asked.
+    """
+    found = [one for one in listed(rules) if one.allows(cited)]
+    if not found:
+        return is_trusted_wholly(rules, sender, way)
+    return any(sender in one.senders and one.trusts(way) for one in found)
 
 
 def rule_of(rules: HazardRules, cited: CitedRow) -> HazardRule | None:
     """The first rule by which an alert may rest on what it cites."""
     return next((one for one in listed(rules) if one.allows(cited)), None)
+
+
+def is_named(rules: HazardRules, cited: CitedRow) -> bool:
+    """Whether our root still lets alerts of this kind rest on this agency's word."""
+    return any(cited.sender in one.senders and cited.hazard == one.hazard for one in listed(rules))
 
 
 def is_released(rules: HazardRules, cited: CitedRow) -> bool:

@@ -74,7 +74,7 @@ class Hazard:
     key: of its identity; digest: of what it says; until_ns: when it ends by itself; act: whether somebody must act now;
     signed: whether its signature was checked and held; message: the id of the message that brought it; partners: who
     has told us of it, ourselves among them; asked: whether the watch was asked to acknowledge it, or what it follows;
-    shared: whether we have told partners of it; trusted: whether it has come as our nation's rules of alerts ask.
+    shared: whether we have told partners of it; trusted: whether it has come as all our nation's rules of alerts ask.
     """
 
     key: bytes
@@ -154,8 +154,10 @@ class HazardBook:
                 waiting += self._referring.get(key, ())
         return [each for each in self._items.values() if each.key in seen]
 
-    def defect(self, new: Hazard, type_: str, refers: Iterable[tuple[str, bytes, int]]) -> str:
-        """Why a message cannot be taken in, or an empty text.
+    def defect(
+        self, new: Hazard, type_: str, refers: Iterable[tuple[str, bytes, int]], *, instead: bool = False
+    ) -> str:
+        """Why a message cannot be taken in, or an empty text. instead: in the place of the one with its identity.
 
         refers: of those that it names the sender as it names it, the key under its own sender, and when it was sent.
         Agencies go by several names, and a real one's updates of a tsunami warning used two: so a name that differs is
@@ -163,7 +165,7 @@ class HazardBook:
         """
         named = tuple(refers)
         known = self._items.get(new.key)
-        if known is not None:
+        if known is not None and not instead:
             return "" if known.digest == new.digest else "contradictory"
         if len(named) > MAX_REFERENCES:
             return "too-many-references"
@@ -199,6 +201,11 @@ class HazardBook:
         touched = self._following(new)
         return Taken(new, tuple(one for one in touched if one is not new and self._settle(one)))
 
+    def drop(self, key: bytes) -> None:
+        """Lets go of a message, so that the true one can be taken in its place."""
+        self._items.pop(key, None)
+        self._reindex()
+
     def run_out(self, key: bytes, now_ns: int) -> Hazard | None:
         """Lets a message run out whose time is over; the message if it did."""
         known = self._items.get(key)
@@ -209,9 +216,7 @@ class HazardBook:
     def prune(self, before_ns: int) -> None:
         """Lets go of what has been over since before a time: heard again it would be history."""
         self._items = {key: one for key, one in self._items.items() if one.until_ns > before_ns}
-        self._referring = {}
-        for one in self._items.values():
-            self._index(one)
+        self._reindex()
         self._marks = {
             key: mark for key, mark in self._marks.items() if mark.sent_ns + LONGEST_NS > before_ns
         }
@@ -226,9 +231,13 @@ class HazardBook:
         book = cls()
         book._items = {one.key: one for one in saved.items}
         book._marks = dict(saved.marks)
-        for one in saved.items:
-            book._index(one)
+        book._reindex()
         return book
+
+    def _reindex(self) -> None:
+        self._referring = {}
+        for one in self._items.values():
+            self._index(one)
 
     def _index(self, one: Hazard) -> None:
         for key in one.refers:

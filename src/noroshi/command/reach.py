@@ -120,7 +120,7 @@ class Word:
 
     signed: of those whose own signatures it holds, in the tree with this root; asked, asked_of: the root and
     the last hops for which it was asked to show some; proven: the root for which it has; shown: how many; false: whether
-    it has shown what does not hold.
+    it has shown what does not hold; owing: whether it has shown nothing in time.
     """
 
     relay: str
@@ -142,6 +142,12 @@ class Word:
     proven: bytes = b""
     shown: int = 0
     false: bool = False
+    owing: bool = False
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether its word that somebody has signed counts no more than its word that somebody has received."""
+        return self.false or self.owing
 
 
 @dataclass(slots=True)
@@ -202,10 +208,10 @@ class Told:
         return bits
 
     def signed(self, roster: str) -> int:
-        """Bits of those who have signed their receipt themselves, as far as no relay has shown what does not hold."""
+        """Bits of those who have signed their receipt themselves, as far as their relay's word for it is not doubted."""
         bits = 0
         for word in self.words.values():
-            if word.roster == roster and not word.false:
+            if word.roster == roster and not word.is_doubted:
                 bits |= bits_of(word.signed)
         return bits
 

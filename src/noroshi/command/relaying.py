@@ -138,6 +138,7 @@ class RelayDesk:
         self.enrolled: dict[int, bytes] = {}
         self._version = 0
         self._enrolled_by: bytes = b""
+        self._rekeyed: set[int] = set()
         self._early: dict[bytes, dict[int, bytes]] = {}
 
     @property
@@ -184,8 +185,18 @@ class RelayDesk:
         if found.roster != self.roster:
             return NotPassedOn("another-roster")
         if found.version > self._version:
+            before = self.enrolled
             self._version, self.enrolled, self._enrolled_by = found.version, dict(found.keys), raw
+            self._let_go({hop for hop, public in before.items() if self.enrolled.get(hop) != public})
         return KeysTaken(onward=False)
+
+    def _let_go(self, hops: set[int]) -> None:
+        """Lets go of signatures under keys that are no longer listed: nobody could check them. The receipts stay."""
+        self._rekeyed |= hops
+        for one in self.kept.values():
+            for hop in hops & one.signatures.keys():
+                del one.signatures[hop]
+                one.tree, one.signed_said = None, -1
 
     def _is_over(self, found: PassOn) -> bool:
         """Whether an alert comes after what ends it, or after its own update."""
@@ -311,7 +322,9 @@ class RelayDesk:
     def holds(self, hop: int, held: Iterable[tuple[bytes, bytes]], now_ns: int) -> None:
         """Takes what a last hop says that it has from elsewhere; what is not here yet may still come."""
         for of, code in held:
-            if of in self.kept:
+            if len(of) != ID_BYTES or len(code) > CODE_BYTES + SIGNATURE_BYTES:
+                self._bad("receipt-of-nothing-known")
+            elif of in self.kept:
                 self.receipt(hop, of, now_ns, code)
             elif hop in self.enrolled or not self._code_defect(hop, of, code):
                 self._early.setdefault(of, {})[hop] = code
@@ -341,6 +354,16 @@ class RelayDesk:
         kept.first_ns = kept.first_ns or now_ns
         kept.last_ns = max(kept.last_ns, now_ns)
         return ""
+
+    def restore(self, of: bytes, hop: int, signature: bytes) -> None:
+        """Takes a signature that was kept, unless it is under a key that a later list has replaced."""
+        kept, public = self.kept.get(of), self.enrolled.get(hop)
+        text = receipt_text(self.seat.certificate.realm, self.roster, hop, of)
+        if kept is not None and (
+            hop not in self._rekeyed
+            or (public is not None and self.trust.scheme.verify(public, text, signature))
+        ):
+            kept.sign(hop, signature)
 
     def _code_defect(self, hop: int, of: bytes, code: bytes) -> bool:
         """Whether a code is not the one of this last hop, where its relays can tell."""

@@ -109,15 +109,20 @@ def certificates(pem: str) -> list[x509.Certificate]:
 
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     """Whom a certificate names: its common names, and its mail addresses, hosts and addresses of the web."""
-    subject = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    names = [str(one.value) for one in subject]
+    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return tuple(dict.fromkeys([*(str(one.value) for one in common), *_bounded_names(certificate)]))
+
+
+def _bounded_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Those of its names that an authority's name constraints bind: all but the common ones."""
     try:
         other = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
-        return tuple(names)
+        return ()
+    names: list[str] = []
     for kind in (x509.RFC822Name, x509.DNSName, x509.UniformResourceIdentifier):
         names += other.get_values_for_type(kind)
-    return tuple(dict.fromkeys(names))
+    return tuple(names)
 
 
 def signer_among(found: Sequence[x509.Certificate]) -> x509.Certificate | None:
@@ -218,7 +223,14 @@ def _unsound(
     chain: list[x509.Certificate], authorities: Authorities, at_ns: int
 ) -> tuple[x509.Certificate | None, str]:
     """The first certificate of a path that may not be used for this, or has been revoked; and why."""
+    named = set(_bounded_names(chain[0])) & set(authorities.signers)
     for one, issuer in pairwise(chain):
+        # Whoever may certify some names only could else write any other into the common name, which nothing binds.
+        if authorities.signers and not named and _constrains(issuer):
+            return (
+                issuer,
+                f"{_shown(issuer)} may certify some names only, and none of those that you have named",
+            )
         uses = _uses(one)
         if uses is not None and not uses & USES:
             return one, f"the certificate of {_shown(one)} is for another use"
@@ -226,6 +238,15 @@ def _unsound(
         if defect:
             return one, defect
     return None, ""
+
+
+def _constrains(one: x509.Certificate) -> bool:
+    """Whether an authority may certify some names only."""
+    try:
+        one.extensions.get_extension_for_class(x509.NameConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return True
 
 
 def _uses(one: x509.Certificate) -> frozenset[str] | None:

@@ -52,6 +52,17 @@ _STRIP_MARGIN = 1e-9
 _DISC = 48
 _CIRCLE = 128
 
+MAX_CROSSINGS = 16
+"""Places where the outline of somebody else may meet itself: slips of a hand are one or two, and a knot of some hundred
+corners, which has ten thousand, takes a minute to be made whole.
+"""
+
+_MAX_TURN_DEG = 720.0
+"""From the west to the east of an outline: what goes round the Earth more than once encloses nothing that is meant."""
+
+_EDGES_ASKED = 16
+"""Edges whose meetings are looked for at once: a knot shows in the first of them."""
+
 
 class AreaError(LocalError):
     """A shape that cannot be built: columns of the wrong form, or sizes that are not positive."""
@@ -59,6 +70,10 @@ class AreaError(LocalError):
 
 class RingError(OperatorError):
     """Rings handed in by a person or a file that enclose no area."""
+
+
+class TangledError(RingError):
+    """A ring that crosses itself again and again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +217,8 @@ def from_rings_deg(rings: Iterable[Sequence[tuple[float, float]]]) -> Area:
 
     Edges are straight on the map (RFC 7946, section 3.1.1). Where longitude jumps by more than half a turn the
     ring is taken to cross the antimeridian; a ring that so goes around a pole holds the pole on whose side its
-    mean latitude lies. Raises RingError for rings of under three points, off the globe, or without surface.
+    mean latitude lies. Raises RingError for rings of under three points, off the globe, or without surface, and
+    TangledError for one that crosses itself in more than `MAX_CROSSINGS` places.
     """
     pieces: list[BaseGeometry] = []
     for number, ring in enumerate(rings):
@@ -216,6 +232,8 @@ def from_rings_deg(rings: Iterable[Sequence[tuple[float, float]]]) -> Area:
             raise RingError("use the area", subject=subject, cause="a latitude is not within +-90 degrees")
         if np.array_equal(points[0], points[-1]):
             points = points[:-1]
+        if _is_tangled(points):
+            raise TangledError("use the area", subject=subject, cause="its outline is a knot")
         jumps = np.abs(np.diff(points[:, 0], append=points[0, 0])) > 180.0
         at_pole = np.abs(points[:, 1]) == 90.0
         if (jumps & ~(at_pole & np.roll(at_pole, -1))).any() or np.abs(points[:, 0]).max() > 180.0:
@@ -227,6 +245,19 @@ def from_rings_deg(rings: Iterable[Sequence[tuple[float, float]]]) -> Area:
     if area.is_empty:
         raise RingError("use the area", cause="its rings enclose no surface")
     return area
+
+
+def hull_of_ring_deg(ring: Sequence[tuple[float, float]]) -> Area:
+    """The smallest convex area on the map that holds a ring of (longitude, latitude) in degrees, however tangled.
+
+    Raises RingError where it has no surface, or goes round the Earth.
+    """
+    points = np.asarray(ring, dtype=np.float64)
+    unrolled = np.column_stack((np.unwrap(points[:, 0], period=360.0), points[:, 1]))
+    hull = shapely.get_coordinates(shapely.convex_hull(shapely.multipoints(unrolled)))
+    if np.ptp(unrolled[:, 0]) >= 360.0:
+        raise RingError("use the area", cause="its ring goes round the Earth")
+    return from_rings_deg([[(float(lon), float(lat)) for lon, lat in hull]])
 
 
 def union(areas: Iterable[Area]) -> Area:
@@ -366,6 +397,27 @@ def _on_map(ring_deg: Floats, *, north_inside: bool) -> list[BaseGeometry]:
     else:
         first, last = int(np.floor((west + 180.0) / 360.0)), int(np.ceil((east - 180.0) / 360.0))
     return [_window(shape, turn) for turn in range(first, last + 1)]
+
+
+def _is_tangled(points: Floats) -> bool:
+    """Whether an open ring of longitude, latitude in degrees crosses itself too often to be made whole in time."""
+    plane = np.column_stack((np.unwrap(points[:, 0], period=360.0), points[:, 1]))
+    if np.ptp(plane[:, 0]) > _MAX_TURN_DEG:
+        return True
+    plane = plane[(plane != np.roll(plane, 1, axis=0)).any(axis=1)]
+    turned = 360.0 * np.round((plane[-1, 0] - plane[0, 0]) / 360.0) if len(plane) else 0.0
+    if len(plane) <= 3 or (not turned and shapely.is_valid(shapely.polygons(plane))):
+        return False
+    following = np.concatenate((plane[1:], plane[:1] + (turned, 0.0)))
+    edges = shapely.linestrings(np.stack((plane, following), axis=1))
+    tree, met = shapely.STRtree(edges), 0
+    for start in range(0, len(edges), _EDGES_ASKED):
+        some = edges[start : start + _EDGES_ASKED]
+        others = 3 * len(some)  # each meets itself, and one at each end
+        met += tree.query(some, predicate="intersects").shape[1] - others
+        if met > 2 * MAX_CROSSINGS:
+            return True
+    return False
 
 
 def _window(shape: BaseGeometry, turn: int) -> BaseGeometry:

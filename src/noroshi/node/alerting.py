@@ -220,8 +220,8 @@ def _second(work: Work, desk: AlertDesk, draft: Draft) -> bool:
             if event is not None
             else matter is not None and alias in matter.keys
         )
-        found = verify(Unverified(raw), state.trust, work.now_ns)
-        if not speaks_of_it or not isinstance(found, Message):
+        found = verify(Unverified(raw), state.trust, work.now_ns) if speaks_of_it else None
+        if not isinstance(found, Message):
             continue
         if defect(sent, found, state.own, seconds(rules.fresh_s)) or not draft.move("corroborate"):
             continue

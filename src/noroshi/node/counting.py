@@ -46,6 +46,9 @@ ANSWER_NS = seconds(600.0)
 SURE_ROWS = 5
 """Measurements that make an object more than a false one; with fewer it counts as possible."""
 
+TOLD_ROWS = 3
+"""The first measurements that can be told to be of one object: any two fit a path."""
+
 MAX_COUNT = 100_000
 """More objects than this nobody counts."""
 
@@ -297,13 +300,13 @@ def _own_picture(state: State, event: Event) -> list[Event]:
 
 
 def _sound(work: Work, found: list[Event]) -> list[Event]:
-    """Those of these objects that count. What is lost again before it is sure was none: a row of one object that was
-    taken for another's leaves such a picture behind.
+    """Those of these objects that count. What is lost again before anything says that its rows are of one object was
+    none: a row of one object that was taken for another's leaves such a picture behind.
     """
     lost_ns = work.now_ns - seconds(work.state.genesis.rules.lost_after_s)
     kept = [
         one for one in found
-        if one.estimate.rows >= SURE_ROWS
+        if one.estimate.rows >= TOLD_ROWS
         or (one.over_ns is None and one.estimate.rows and one.estimate.filter.last_observed_ns >= lost_ns)
     ]  # fmt: skip
     return kept or found[:1]

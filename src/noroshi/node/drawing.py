@@ -380,7 +380,9 @@ def _drop(work: Work, row: GroupRow, uid: str, shown: Shown) -> None:
     stale_ns = max(shown.stale_ns, work.now_ns + ENDED_NS)
     head = cot.Writing(work.state.genesis.realm, f"{uid}.gone", cot.DELETE, work.now_ns, stale_ns)
     data = cot.write_event(head, details=[cot.link_to(uid, shown.type), cot.element("__forcedelete")])
-    work.draw(party(row.name), data, Lane.NOTICE, uid)
+    # On the lane of what it takes away: behind a warning that is drawn anew, it would take away the new one.
+    lane = Lane.WARNING if shown.type.startswith("b-a-") else Lane.NOTICE
+    work.draw(party(row.name), data, lane, uid)
 
 
 def wipe(work: Work, row: GroupRow, base: str) -> None:

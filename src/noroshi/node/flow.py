@@ -312,7 +312,7 @@ def _timer(work: Work, name: str) -> None:
             readiness.due(work)
         case readiness.STALE:
             readiness.stale(work)
-        case hazards.TIMER:
+        case hazard_alerts.TIMER:
             hazards.due(work, bytes.fromhex(rest))
         case "task":
             tasks.close(work, rest, "expired")

@@ -285,10 +285,13 @@ def _is_for(state: State, row: GroupRow, thing: Standing) -> bool:
                 and _may_hear(state, row, unit, content, "full")
             )
         case "declared":
-            return bool(partners - state.own_audience) and partners <= told | state.own_audience
+            others = partners - state.own_audience
+            unit, content = state.genesis.assessing_unit, KINDS["warning"].content
+            return bool(others) and others <= told and others <= _told(state, unit, content, "declared")
         case "alert":
             ends = thing.until_ns == 0 and _name(state, row, thing) in state.shown.get(row.name, {})
-            return partners <= told or ends
+            assert thing.alert is not None
+            return ends or partners <= told & _told(state, thing.alert.unit, "alert")
         case "notice":
             return row.is_whole and _may_have(state, row, thing)
         case _:
@@ -432,6 +435,17 @@ def _may_hear(state: State, row: GroupRow, unit: str, content: str, *editions: s
     partners = frozenset(row.partners)
     return partners == state.own_audience or any(
         one.edition in editions and partners <= one.partners for one in state.policy.audiences(unit, content)
+    )
+
+
+def _told(state: State, unit: str, content: str, *editions: str) -> frozenset[str]:
+    """Ourselves, and all whom the policy lets be told today of what a unit of ours says of this content.
+
+    Who was told of something once may have to be told nothing more: a group that begins anew is not shown it again.
+    """
+    today = state.policy.audiences(unit, content)
+    return state.own_audience.union(
+        *(one.partners for one in today if not editions or one.edition in editions)
     )
 
 

@@ -24,10 +24,12 @@ from noroshi.command.hazard_rules import (
     HazardRule,
     Way,
     is_trusted,
+    is_trusted_wholly,
     listed,
+    may_change,
     rule_for,
 )
-from noroshi.command.hazards import Hazard
+from noroshi.command.hazards import CHANGES, Hazard
 from noroshi.gateways.hazard_facts import HazardFacts, HazardInfo
 from noroshi.messages import Label
 from noroshi.messages.bodies import AlertBody, AreaRow, CitedRow
@@ -38,8 +40,14 @@ from noroshi.node.state import State
 from noroshi.node.work import MS_PER_NS, Work
 from noroshi.warning.hazard_areas import UnderHazard, under
 
+TIMER = "hazard"
+"""Timers at whose time an agency's message runs out."""
+
 LONGEST_SHOWN = 2_000
 """Characters of an agency's headline that are put before a post: the whole of it stands on the hazard's own card."""
+
+UNCLEAR = ("unverified", "outlines", "displaced")
+"""Alarms about one message of an agency; they are over when its time is."""
 
 OPEN_TO_ALL = "unclassified"
 """The rank of a partner's word that may be told to the public; its caveats may say that it is an exercise, no more."""
@@ -51,38 +59,66 @@ def came(
     """A message of an agency is in the book, or has come once more by another way. label: of the partner's message."""
     state = work.state
     rules = warranting.rules(state).hazards
-    if not listed(rules):
+    if not listed(rules) and not state.hazard_matters:
         return
     about = state.hazards.about(hazard)
     matters = holding(state.hazard_matters.values(), (one.key for one in about))
     known = next((one for one in matters if hazard.key in one.keys), None)
     if known is not None:
-        if known.held and not _held(facts, label) and is_trusted(rules, facts.sender, way):
+        if known.held and not _held(facts, label) and may_change(rules, known.cited, facts.sender, way):
             state.hazard_matters[known.number] = msgspec.structs.replace(known, held="")
             _propose_all(work, state.hazard_matters[known.number])
         return
     standing = [one for one in matters if one.is_open]
-    if not is_trusted(rules, facts.sender, way):
-        _unverified(work, hazard, standing, way)
+    others = [one for one in standing if not may_change(rules, one.cited, facts.sender, way)]
+    if others or not is_trusted(rules, facts.sender, way):
+        _unverified(work, hazard, others, way)
         return
-    hazard.trusted = True
+    hazard.trusted = is_trusted_wholly(rules, facts.sender, way)
     if hazard.state == "standing":
         _stands(work, facts, hazard, way, raw, matters, label)
-    elif hazard.state == "notice" or (hazard.state == "expired" and facts.message_type == "Update"):
+        return
+    later = (one for one in about if one is not hazard and one.sent_ns >= hazard.sent_ns)
+    goes_on = (
+        hazard.state != "notice" and rule_for(rules, facts, way) is not None and hazard.until_ns > work.now_ns
+    )
+    if hazard.state not in ("notice", "expired") and any(one.trusted for one in later):
+        return
+    if goes_on:
+        says = f"{hazard.name} has come as our rules ask, but an unverified message has ended it: nothing is drafted"
+        _unclear(work, hazard, "unverified", "hazard-ended-unverified", says)
+    elif facts.message_type in CHANGES:
         for matter in standing:
             if not _still_stands(state, matter):
                 end(work, matter, _reason(facts), hazard.key)
-    elif rule_for(rules, facts, way) is not None and hazard.until_ns > work.now_ns:
-        enders = [one for one in about if one is not hazard and one.sent_ns >= hazard.sent_ns]
-        if not any(one.trusted for one in enders):
-            says = f"{hazard.name} has come as our rules ask, but an unverified message has ended it: nothing is drafted"
-            alarm(work, f"hazard-unverified:{hazard.key.hex()}", "hazard-ended-unverified", says)
 
 
-def over(work: Work, hazard: Hazard) -> None:
-    """An agency's message has run out: what was drafted on its word is dropped, and what was issued has run out too."""
-    for matter in holding(list(work.state.hazard_matters.values()), (hazard.key,)):
-        if matter.is_open and not _still_stands(work.state, matter):
+def outweighs(state: State, hazard: Hazard, way: Way) -> bool:
+    """Whether a message counts more than the other one under its identity that was here before: it has come as our rules
+    of alerts ask, the other has not. Else whoever is quicker with a forged one would silence the agency.
+    """
+    known = state.hazards.find(hazard.key)
+    trusted = is_trusted_wholly(warranting.rules(state).hazards, hazard.sender, way)
+    return (
+        known is not None
+        and trusted
+        and not known.trusted
+        and not holding(state.hazard_matters.values(), (hazard.key,))
+    )
+
+
+def displaces(work: Work, hazard: Hazard) -> None:
+    """Another content under the same identity came before, unverified: it is let go, and an alarm says so."""
+    says = f"{hazard.name} has come as our rules ask: something else under its name had come unverified, and is let go"
+    _unclear(work, hazard, "displaced", "hazard-displaced", says)
+
+
+def over(work: Work, key: bytes) -> None:
+    """The time of an agency's message is over: drafts on its word are dropped, what was issued has run out too."""
+    for what in UNCLEAR:
+        clear(work, f"hazard-{what}:{key.hex()}", "The time of another agency's word is over")
+    for matter in holding(list(work.state.hazard_matters.values()), (key,)):
+        if matter.is_open and matter.until_ns <= work.now_ns:
             _keep(work, matter, state="run-out")
             _quiet(work, matter.number)
             _drop_pending(work, matter.number)
@@ -135,7 +171,7 @@ def _stands(
     standing = [one for one in matters if one.is_open]
     if found is not None and found.is_cut:
         says = f"{hazard.name} has more outlines than are looked at: look yourself which of our areas lie under it"
-        alarm(work, f"hazard-outlines:{hazard.key.hex()}", "hazard-too-many-outlines", says)
+        _unclear(work, hazard, "outlines", "hazard-too-many-outlines", says)
     if rule is None or found is None or not found.areas:
         for one in standing:
             end(work, one, _reason(facts), hazard.key)
@@ -147,7 +183,10 @@ def _stands(
     first = _first(covered)
     matter = HazardMatter(
         number=number,
-        keys=(*(known.keys if known is not None else ()), hazard.key),
+        keys=(
+            *(one for one in (known.keys if known is not None else ()) if state.hazards.find(one)),
+            hazard.key,
+        ),
         state="open",
         cited=_cited(facts, rule, covered, raw),
         event=first.event[:LONGEST_SHOWN],
@@ -273,7 +312,9 @@ def _differs(told: AlertBody, areas: Iterable[AreaRow], cited: CitedRow) -> bool
     before = {(area.country, area.region): (area.from_ns, area.to_ns) for area in told.areas}
     after = {(area.country, area.region): (area.from_ns, area.to_ns) for area in areas}
     known = told.hazard
-    return before != after or known is msgspec.UNSET or known.severity != cited.severity
+    if before != after or known is msgspec.UNSET:
+        return True
+    return (known.severity, known.hazard) != (cited.severity, cited.hazard)
 
 
 def _withdraw(work: Work, desk: AlertDesk, number: int, reason: EndReason) -> None:
@@ -313,6 +354,12 @@ def _unverified(work: Work, hazard: Hazard, standing: Sequence[HazardMatter], wa
             " the alert on the agency's earlier word stays as it is"
         )
         alarm(work, f"hazard-unverified:{matter.number}", "hazard-change-unverified", says)
+
+
+def _unclear(work: Work, hazard: Hazard, name: str, what: str, says: str) -> None:
+    """Raises an alarm about one message, until its time is over."""
+    alarm(work, f"hazard-{name}:{hazard.key.hex()}", what, says)
+    work.timer(f"{TIMER}:{hazard.key.hex()}", hazard.until_ns)
 
 
 def _quiet(work: Work, number: int) -> None:

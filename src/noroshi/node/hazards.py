@@ -31,9 +31,6 @@ from noroshi.node.speak import say
 from noroshi.node.state import Said, State
 from noroshi.node.work import Work
 
-TIMER = "hazard"
-"""Timers at whose time an agency's alert runs out."""
-
 AHEAD_NS = MAX_ERROR_NS
 """How far ahead of our clock an agency may have sent: its people set clocks by hand, and times are whole seconds."""
 
@@ -67,7 +64,7 @@ def given(work: Work, cap: CapGiven) -> None:
         return
     hazard = _hazard(facts, signed=cap.signature == "signed")
     way = Way(party, cap.signature)
-    taken = _take(work, party, facts, hazard, state.own)
+    taken = _take(work, party, facts, hazard, state.own, way)
     if taken is None:
         _again(work, facts, hazard.key, way, cap.raw)
         return
@@ -114,8 +111,8 @@ def heard(work: Work, message: Message, body: HazardBody, party: str) -> None:
     hazard.message = message.id
     way = frozenset(state.policy.route(origin, state.own, message.envelope.label.audience | {origin}))
     state.warnings[message.id] = Said(hazard.name, way, work.now_ns)
-    taken = _take(work, party, facts, hazard, origin)
     by, label = Way("", body.signature, origin), message.envelope.label
+    taken = _take(work, party, facts, hazard, origin, by)
     if taken is None:
         _again(work, facts, hazard.key, by, body.cap, label)
     elif hazard.state not in ("standing", "notice") and not taken.changed:
@@ -134,7 +131,7 @@ def due(work: Work, key: bytes) -> None:
     if hazard is not None:
         hazard_rows.show_state(work, hazard, f"{hazard.name} has run out")
         groups.hazard_over(work, hazard)
-        hazard_alerts.over(work, hazard)
+    hazard_alerts.over(work, key)
 
 
 def feed(work: Work, state_of: FeedHeard) -> None:
@@ -232,7 +229,7 @@ def _hazard(facts: HazardFacts, *, signed: bool) -> Hazard:
     )
 
 
-def _take(work: Work, party: str, facts: HazardFacts, hazard: Hazard, partner: str) -> Taken | None:
+def _take(work: Work, party: str, facts: HazardFacts, hazard: Hazard, partner: str, way: Way) -> Taken | None:
     """Takes a file into the book; None where it was refused, or here before: then it is noted who has it too."""
     book = work.state.hazards
     refers = [
@@ -240,6 +237,11 @@ def _take(work: Work, party: str, facts: HazardFacts, hazard: Hazard, partner: s
         for one in (facts.references if facts.message_type in CHANGES else ())
     ]
     reason = book.defect(hazard, facts.message_type, refers)
+    if reason == security.CONTRADICTORY and hazard_alerts.outweighs(work.state, hazard, way):
+        reason = book.defect(hazard, facts.message_type, refers, instead=True)
+        if not reason:
+            hazard_alerts.displaces(work, hazard)
+            book.drop(hazard.key)
     if reason == security.CONTRADICTORY:
         security.contradicts(work, party, f"{facts.sender} {facts.identifier}")
         return None
@@ -287,7 +289,7 @@ def _after(
     hazard, state = taken.hazard, work.state
     ended = taken.changed
     if hazard.state == "standing":
-        work.timer(f"{TIMER}:{hazard.key.hex()}", hazard.until_ns)
+        work.timer(f"{hazard_alerts.TIMER}:{hazard.key.hex()}", hazard.until_ns)
         hazard_rows.show(work, facts, hazard, message, signature)
     else:
         hazard_rows.show_notice(work, facts, hazard, ended)

@@ -52,6 +52,7 @@ def adopt(work: Work, party: str, raw: bytes) -> None:
         work.refuse(party, "stale-roster", f"version {given.version} after {before.version}")
         return
     state.enrolled[given.roster] = raw
+    _ask_anew(work, given.roster)
     work.keep(FOR_EVER_S)
     noted = {"about": "roster", "roster": given.roster, "version": given.version, "hops": len(given.keys)}
     work.record("note", encode(noted), FOR_EVER_S)
@@ -63,6 +64,22 @@ def adopt(work: Work, party: str, raw: bytes) -> None:
         "roster", f"{len(given.keys)} last hops of {given.roster} sign their receipts (list {given.version})",
         key=f"roster:{given.roster}", roster=given.roster, version=given.version, signing=len(given.keys),
     )  # fmt: skip
+
+
+def _ask_anew(work: Work, roster: str) -> None:
+    """What relays were asked by the list before they need not show any more: they are asked again by the new one."""
+    for told in work.state.told.values():
+        for word in told.words.values():
+            if word.roster == roster and word.asked != word.proven:
+                word.asked = b""
+                _wait(work, told)
+
+
+def _wait(work: Work, told: Told) -> None:
+    """Asks in a while, where it is not waited for anyway."""
+    timer = f"{TIMER}:{told.message.hex()}"
+    if timer not in work.state.timers:
+        work.timer(timer, work.now_ns + ASK_AFTER_NS)
 
 
 def enrolled(state: State, roster: str) -> Enrolled | None:
@@ -77,28 +94,30 @@ def enrolled(state: State, roster: str) -> Enrolled | None:
 def heard(work: Work, told: Told, word: Word, body: DeliveryBody, *, newer: bool) -> None:
     """What a relay says of signatures, or shows of them. newer: whether it is the last that it has said."""
     if body.signed is msgspec.UNSET or body.root is msgspec.UNSET:
+        if newer:
+            word.signed = word.root = b""
         return
     if body.proofs is not msgspec.UNSET:
         _shown(work, told, word, body, body.proofs)
     elif newer and body.root != word.root:
         word.signed, word.root = body.signed, body.root
-        timer = f"{TIMER}:{told.message.hex()}"
-        if timer not in work.state.timers:
-            work.timer(timer, work.now_ns + ASK_AFTER_NS)
+        _wait(work, told)
 
 
 def due(work: Work, message: bytes) -> None:
-    """Asks the relays that have said something new, and names those that were asked and have shown nothing."""
+    """Asks the relays that have said something new, and names those that were asked and have shown nothing.
+
+    A relay that has said something new since owes an answer all the same: else it need never give one.
+    """
     told = work.state.told.get(message)
     if told is None:
         return
     asked = False
     for word in told.words.values():
-        if not word.root or word.proven == word.root:
-            continue
-        if word.asked == word.root:
+        if word.asked not in (b"", word.proven):
+            word.owing = True
             _alarm(work, told, word, "has not shown the signatures that it says it has")
-        else:
+        if word.root not in (b"", word.proven, word.asked):
             word.asked, word.asked_of = word.root, word.signed
             _ask(work, told, word)
             asked = True
@@ -135,7 +154,7 @@ def _shown(work: Work, told: Told, word: Word, body: DeliveryBody, proofs: tuple
         words = ", ".join(str(hop) for hop in false)
         _alarm(work, told, word, f"shows signatures that are not those of last hops {words}")
     elif not set(_sample(work.state, told, word)) - {one.hop for one in proofs}:
-        word.proven, word.shown = word.asked, len(proofs)
+        word.proven, word.shown, word.owing = word.asked, len(proofs), False
         clear(work, _name(told, word), f"The relay {word.relay} has shown signatures of last hops")
 
 

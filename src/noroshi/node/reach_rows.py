@@ -98,8 +98,8 @@ def _roster_fields(told: Told, roster: str, silent: int) -> dict[str, object]:
         "receipts": sorted({one.receipts for one in words}),
         "signed": signed.bit_count(),
         "vouched": (told.union(roster) & ~signed).bit_count(),
-        "shown": sum(one.shown for one in words if not one.false),
-        "not_proven": sorted(one.relay for one in words if one.false),
+        "shown": sum(one.shown for one in words if not one.is_doubted),
+        "not_proven": sorted(one.relay for one in words if one.is_doubted),
         "relays": [
             {"relay": one.relay, "received": bits_of(one.received).bit_count(), "refused": one.refused}
             for one in words

@@ -16,7 +16,7 @@ import msgspec
 
 from noroshi.command.alerts import ISSUE
 from noroshi.command.hazard_matters import HazardMatter
-from noroshi.command.hazard_rules import is_released, listed
+from noroshi.command.hazard_rules import is_named, is_released, listed
 from noroshi.command.warrant import NOTHING, AlertRules, Warrant, is_warrant, opened
 from noroshi.messages import Refused, Unverified, canonical, verify
 from noroshi.messages.bodies import DecisionBody
@@ -52,9 +52,14 @@ def rules(state: State) -> AlertRules:
 
 
 def is_held(state: State, matter: HazardMatter) -> bool:
-    """Whether an agency's word may not be told to the public, by its own label or that of the partner who told us."""
+    """Whether an agency's word may not be told to the public, by its own label or that of the partner who told us, or
+    since our root lets no alert rest on it any more.
+    """
+    hazards = rules(state).hazards
+    if not is_named(hazards, matter.cited):
+        return True
     if matter.held == "agency":
-        return not is_released(rules(state).hazards, matter.cited)
+        return not is_released(hazards, matter.cited)
     return matter.held == "partner"
 
 

@@ -29,7 +29,7 @@ class HeardEvents:
     """What one group's clients have said."""
 
     def __init__(self) -> None:
-        self._heard: dict[tuple[str, str, str], bytes] = {}
+        self._heard: dict[bytes, bytes] = {}
 
     def judge(self, speaker: str, event: CotEvent, says: str, now_ns: int) -> str:
         """Why an event is not taken, or an empty text. says: its content, as it is understood here.
@@ -43,14 +43,20 @@ class HeardEvents:
             return "future-dated"
         if (event.stale_ns if event.stale_ns is not None else event.time_ns) < now_ns - AHEAD_NS:
             return "stale"
-        known = self._heard.get((speaker, event.uid, event.time))
+        known = self._heard.get(_name(speaker, event))
         return "" if known is None else REPEATED if known == _content(event, says) else CONTRADICTORY
 
     def note(self, speaker: str, event: CotEvent, says: str) -> None:
         """An event was taken: it is known from now on."""
         while len(self._heard) >= MAX_HEARD:
             del self._heard[next(iter(self._heard))]
-        self._heard[speaker, event.uid, event.time] = _content(event, says)
+        self._heard[_name(speaker, event)] = _content(event, says)
+
+
+def _name(speaker: str, event: CotEvent) -> bytes:
+    """What an event is known by: short, however long the uid is that a client has chosen."""
+    parts = (speaker, event.uid, event.time)
+    return blake2b("".join(f"{len(one)}:{one}" for one in parts).encode(), digest_size=16).digest()
 
 
 def _content(event: CotEvent, says: str) -> bytes:

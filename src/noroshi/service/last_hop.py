@@ -57,6 +57,9 @@ CONNECT_S = 5.0
 
 MAX_JUDGED = 256
 
+MAX_KEY_ROWS = 4096
+"""Statements of roots that are known to have been looked at: a relay in other hands may invent any number."""
+
 MAX_OVER = 512
 """Identifiers of what is over that a last hop remembers: it holds fewer messages."""
 
@@ -90,6 +93,8 @@ class Believed:
         """Takes statements of roots; only those of pinned ones count."""
         digest = hashlib.sha256(raw).digest()
         if digest not in self._keys:
+            if len(self._keys) >= MAX_KEY_ROWS:
+                self._keys.clear()
             self._keys.add(digest)
             keys_taken(raw, self.trust)
             self._seen.clear()
@@ -105,6 +110,8 @@ class Believed:
             if isinstance(judgement, Asked):
                 judgement = NotPassedOn("not-for-last-hops", judgement.id)
             found = self._seen[digest] = judgement
+        if isinstance(found, PassOn) and found.purpose == "alert" and found.expires_ns <= self.now_ns():
+            return NotPassedOn("has-run-out", found.id)
         return found
 
 

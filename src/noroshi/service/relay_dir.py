@@ -185,8 +185,7 @@ class RelayDir:
             if isinstance(outcome, NotPassedOn):
                 refused.append((number, outcome))
         for of, hop, signature in store.signatures():
-            if of in desk.kept:
-                desk.kept[of].sign(hop, signature)
+            desk.restore(of, hop, signature)
         for one in store.receipts():
             kept = desk.kept.get(one.of)
             if kept is not None:

@@ -23,6 +23,7 @@ from websockets.exceptions import WebSocketException
 from websockets.frames import Frame as SocketFrame
 from websockets.frames import Opcode
 from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from noroshi.command.passing import PassOn
@@ -367,7 +368,8 @@ class _SocketHop(_Hop):
             self.abort()
             return
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(written(ByeFrame(says[:200]), self.form))
-            self._socket.send_close(1008 if self._number is None else 1001)
+            if self._socket.state is State.OPEN:  # the other side may have closed it, in the same breath
+                self._transport.write(written(ByeFrame(says[:200]), self.form))
+                self._socket.send_close(1008 if self._number is None else 1001)
             self._answer()
             self._transport.close()

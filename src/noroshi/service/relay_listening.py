@@ -19,6 +19,8 @@ from noroshi.command.passing import PassOn
 from noroshi.errors import InputError
 from noroshi.messages import Ed25519, Message, TrustStore, Unverified, verify
 from noroshi.messages.bodies import AlertBody
+from noroshi.messages.bodies_reach import MAX_HOPS
+from noroshi.messages.signing import SECRET_BYTES
 from noroshi.service.files import read_file
 from noroshi.service.hop_wires import HopAddress
 from noroshi.service.last_hop import Believed, LastHop
@@ -46,8 +48,10 @@ def read_hops(path: Path) -> HopsFile:
         found = msgspec.json.decode(read_file(path, "make it with `noroshi relay keys`"), type=HopsFile)
         for text in (*found.roots.values(), *found.hops.values(), *found.secrets.values()):
             bytes.fromhex(text)
+        if any(len(text) != 2 * SECRET_BYTES for text in found.secrets.values()):
+            raise ValueError("a key under which a last hop signs is none")
         sound = bool(found.relays and found.hops) and all(
-            one.isascii() and one.isdecimal() for one in (*found.hops, *found.secrets)
+            _is_number(one) for one in (*found.hops, *found.secrets)
         )
         for text in found.relays:
             HopAddress.of(text)
@@ -58,6 +62,11 @@ def read_hops(path: Path) -> HopsFile:
     if not sound:
         raise InputError(str(path), None, "", "it names no relay or no last hop", "make it again")
     return found
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is the number of a last hop, as it is written everywhere."""
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_HOPS)) and str(int(text)) == text
 
 
 def made(
@@ -138,7 +147,7 @@ def _only(text: str, file: HopsFile) -> set[int]:
     found: set[int] = set()
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
+        if not _is_number(first) or (last and not _is_number(last)):
             raise InputError("--hops", None, "hops", f"{text!r} names no last hops", "write 0-9 or 3,5")
         found |= {int(hop) for hop in file.hops if int(first) <= int(hop) <= int(last or first)}
     if not found:

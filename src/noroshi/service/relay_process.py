@@ -168,8 +168,10 @@ class RelayProcess:
     # What it has kept
 
     def _mark_noted(self) -> None:
-        for of, one in self.desk.kept.items():
-            self._noted[of] = (one.sequence, one.passed, one.received, len(one.signatures))
+        self._noted = {
+            of: (one.sequence, one.passed, one.received, len(one.signatures))
+            for of, one in self.desk.kept.items()
+        }
 
     def _keep_receipts(self) -> None:
         """Notes what has changed since it was noted."""
@@ -227,6 +229,9 @@ class RelayProcess:
                 self._keys = keys_of(self.desk.trust.bundles())
                 if outcome.onward:
                     self.hops.tell_keys(row.data)
+                else:  # of signatures under keys that were replaced others take the place, here and at the node
+                    self._noted = {of: (*one[:3], 0) for of, one in self._noted.items()}
+                    self._news.set()
                 if outcome.refused:
                     self._note(f"some keys do not count: {outcome.refused}")
             elif isinstance(outcome, Asked):

@@ -23,6 +23,7 @@ import msgspec
 
 from noroshi.errors import LocalError
 from noroshi.node.inputs import LinkChanged, Received
+from noroshi.service.doors import OTHERS
 from noroshi.service.lines import Frames, certificate_of, run_parts
 from noroshi.service.link_keys import fingerprint, server_context
 from noroshi.service.node_dir import NodeDir
@@ -102,6 +103,7 @@ class RelayServer:
         self._names: dict[str, str] = {}
         self._lines: dict[str, asyncio.Task[None]] = {}
         self._heard: dict[str, _Heard] = {}
+        self._unreadable = ""
         self._server: TlsDoor | None = None
         self._context: ssl.SSLContext | None = None
         self._tending: asyncio.Task[None] | None = None
@@ -135,7 +137,13 @@ class RelayServer:
         """Takes the certificates that are in the directory now; lines of relays that are gone from it end."""
         assert self._context is not None
         found = {}
-        for name, pem in pinned(self._directory.path).items():
+        try:
+            files = pinned(self._directory.path)
+        except OSError as error:  # one is being removed, or is no file: it is looked again soon
+            self._note_once(f"the certificates of relays cannot be read: {error}")
+            return
+        self._unreadable = ""
+        for name, pem in files.items():
             try:
                 digest = fingerprint(pem)
                 if digest not in self._names:
@@ -144,14 +152,21 @@ class RelayServer:
             except (ValueError, ssl.SSLError) as error:
                 self.note(f"the certificate of the relay {name} is damaged: {error}")
         gone = set(self._names.values()) - set(found.values())
+        replaced = {name for digest, name in self._names.items() if digest not in found}
         self._names = found
         for name in found.values():
             self._heard.setdefault(name, _Heard(asyncio.get_running_loop().time()))
-        for name in gone:
+        for name in replaced:
             if name in self._lines:
                 self._lines[name].cancel()
+        for name in gone:
             if self._heard.pop(name).told is not None:
                 self._tell(name, "removed", None)
+
+    def _note_once(self, says: str) -> None:
+        if says != self._unreadable:
+            self.note(says)
+        self._unreadable = says
 
     async def _keep_looking(self) -> None:
         while True:
@@ -233,6 +248,11 @@ class RelayServer:
                 del self._lines[name]
             writer.close()
             self.note(f"line to the relay {name} ended: {reason}")
+
+
+def _word(reason: str) -> str:
+    """A relay's reason as the staff read it, on a page or at a terminal: a word of letters, digits and dashes."""
+    return reason[:64] if reason.isascii() and reason.replace("-", "").isalnum() else OTHERS
 
 
 class _Line:
@@ -332,11 +352,12 @@ class _Line:
                     answer = await self._shell.give(given)
                     self._server.heard(self._name)  # what it has said since waits for us
                     self._writer.write(framed(TakenFrame(number, answer.outcome)))
+                    await self._writer.drain()  # a relay that does not read its answers is not read either
                 case BeatFrame(hops=hops, refused=refused):
                     self._server.heard(self._name, beats=True, hops=hops)
                     for reason, count in list(refused.items())[:MAX_REASONS]:
                         many = max(0, min(count, MAX_REFUSED))
-                        self._shell.doors.count(HOPS_DOOR, self._name, reason[:64], many)
+                        self._shell.doors.count(HOPS_DOOR, self._name, _word(reason), many)
 
     async def _watch(self) -> None:
         while True:

@@ -126,7 +126,7 @@ class RelayStore:
             "insert or replace into receipts values (?, ?, ?, ?, ?, ?)",
             [(one.of, one.sequence, one.passed, one.received, one.first_ns, one.last_ns) for one in many],
         )
-        self._lazy.executemany("insert or ignore into signatures values (?, ?, ?)", signatures)
+        self._lazy.executemany("insert or replace into signatures values (?, ?, ?)", signatures)
         self._lazy.execute("commit")
 
     def forget(self, known: Iterable[bytes]) -> None:

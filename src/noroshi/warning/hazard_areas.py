@@ -19,7 +19,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from noroshi.gateways.hazard_facts import HazardArea, HazardInfo, circle_ring
-from noroshi.geo import Area, RingError, from_rings_deg
+from noroshi.geo import Area, RingError, TangledError, from_rings_deg, hull_of_ring_deg
 from noroshi.geo.areas import intersection
 from noroshi.geo.frames import geodetic_to_ecef
 from noroshi.geo.geodesic import distance_m
@@ -44,6 +44,12 @@ MOST_OUTLINES = 1_000
 
 CORNERS_ASKED = 64
 """Of an outline that holds no place: from so many of its corners the nearest is looked for."""
+
+SHARPEST_M = 6_335_000.0
+"""Less than the radius of the Earth's sharpest bend, m: a way along the ground is no longer than on such a ball."""
+
+FAR_SHARE = 0.99
+"""Of the way through that ball: beyond, both ways round are nearly as long, and the bound says nothing."""
 
 Mask = NDArray[np.bool_]
 
@@ -175,12 +181,11 @@ class _Ground:
         """The places inside an outline, and the own areas that it meets."""
         watch = self._watch
         outline = ring if circle is None else circle_ring(*circle)
-        shape = _shape(outline) if outline else None
+        shape = _shape(outline) if outline and (circle is None or self._own is not None) else None
         if outline:
             self.drawn.append(outline)
         if circle is not None:
-            away_m = distance_m(circle[0], circle[1], watch.latitude_rad, watch.longitude_rad)
-            held = np.asarray(away_m <= circle[2], np.bool_)
+            held = _within(watch, *circle)
         elif shape is None:
             return np.zeros(len(watch), np.bool_), frozenset()
         else:
@@ -217,10 +222,16 @@ def _coded(codes: Collection[str], regions: Sequence[Region]) -> list[int]:
 
 
 def _shape(ring: Ring) -> Area | None:
-    """A polygon's ground; None where it encloses nothing."""
+    """A polygon's ground; None where it encloses nothing. A knot stands for all that lies between its corners: rather
+    more are told than fewer, and it costs no time.
+    """
     turned = np.degrees(np.array(ring, np.float64))[:, ::-1]
+    corners_deg = [(float(lon), float(lat)) for lon, lat in turned]
     try:
-        return from_rings_deg([[(float(lon), float(lat)) for lon, lat in turned]])
+        try:
+            return from_rings_deg([corners_deg])
+        except TangledError:
+            return hull_of_ring_deg(corners_deg)
     except RingError:
         return None
 
@@ -237,6 +248,21 @@ def _meets(shape: Area, surface: Surface) -> bool:
         if ground_m2 > sum(intersection(hole, shape).area_m2() for hole in holes):
             return True
     return False
+
+
+def _within(watch: Watch, latitude_rad: float, longitude_rad: float, radius_m: float) -> Mask:
+    """The places within a circle. The straight way settles it for all but those near its border: a message may have
+    a thousand circles.
+    """
+    centre_m = geodetic_to_ecef(np.array([latitude_rad]), np.array([longitude_rad]))
+    straight_m = np.linalg.norm(watch.point_m - centre_m, axis=1)
+    share = straight_m / (2.0 * SHARPEST_M)
+    longest_m = 2.0 * SHARPEST_M * np.arcsin(np.minimum(share, 1.0))
+    held = (longest_m <= radius_m) & (share < FAR_SHARE)
+    unsure = np.flatnonzero((straight_m <= radius_m) & ~held)
+    away_m = distance_m(latitude_rad, longitude_rad, watch.latitude_rad[unsure], watch.longitude_rad[unsure])
+    held[unsure] = away_m <= radius_m
+    return np.asarray(held, np.bool_)
 
 
 def _nearest(watch: Watch, ring: NDArray[np.float64]) -> Mask:
