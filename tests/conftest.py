@@ -21,7 +21,6 @@ LONGEST = (
     "tests/cli/test_bench.py",
     "tests/service/test_process.py",
     "tests/service/test_faults_kill.py",
-    "tests/web/test_live_demo.py",
     "tests/incidents/test_trials.py",
     "tests/service/test_real_nodes.py",
     "tests/versions/test_side_by_side.py",
@@ -32,6 +31,7 @@ LONGEST = (
     "tests/exercise/test_judge.py",
     "tests/simulation/test_planted.py",
     "tests/web/test_signing.py",
+    "tests/web/test_live_demo.py",
 )
 """Files that take a quarter of a minute or more, the longest first: begun last, one would run on alone at the end."""
 

@@ -16,7 +16,7 @@ from tests.web import driving
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 STATIC = Path(__file__).resolve().parents[2] / "src" / "noroshi" / "service" / "static"
-SPEED = 30
+SPEED = 15
 LONG_MS = 120_000
 
 
